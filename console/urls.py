@@ -2,7 +2,16 @@
 
 from django.urls import path
 
-from console.pages import attention, board, dispatch, order_actions, order_panel, preferences, search
+from console.pages import (
+    attention,
+    attention_acts,
+    board,
+    dispatch,
+    order_actions,
+    order_panel,
+    preferences,
+    search,
+)
 
 app_name = "console"
 urlpatterns = [
@@ -10,7 +19,7 @@ urlpatterns = [
     path("changes", board.changes, name="changes"),
     path("attention", attention.attention, name="attention"),
     path("attention/changes", attention.changes, name="attention-changes"),
-    path("attention/<int:item_id>/<slug:what>", attention.act, name="attention-act"),
+    path("attention/<int:item_id>/<slug:what>", attention_acts.act, name="attention-act"),
     path("dispatch", dispatch.dispatch, name="dispatch"),
     path("dispatch/changes", dispatch.changes, name="dispatch-changes"),
     path("dispatch/couriers", dispatch.couriers, name="dispatch-couriers"),

@@ -10,7 +10,8 @@ from uuid import UUID
 from sandbox.catalogue.world import Organization, build_world
 from sandbox.engine.clock import Clock, ForwardClock, Pace
 from sandbox.engine.engine import Engine
-from sandbox.faults import FAULT_NAMES, FaultInjector
+from sandbox.fault_log import FaultLog
+from sandbox.faults import FAULT_NAMES, DeliveryFault, FaultInjector
 from sandbox.http.access import Logins, Tokens
 from sandbox.http.call_meter import CallMeter
 from sandbox.http.vendor_json import Json, vendor_date
@@ -55,14 +56,23 @@ class Simulator:
         # The drafts of each restaurant that has them switched on.
         self.drafts: dict[UUID, dict[UUID, Any]] = {}
         self.faults = FaultInjector(options.faults, options.seed)
+        self.fault_log = FaultLog(self._clock.now)
+        self.engine.on_trouble = self.fault_log.note
         self.call_meter = CallMeter()
         self.subscriptions = Subscriptions(options.webhook_url, options.webhook_token)
         self._webhook_queue = WebhookQueue(options.seed, self.subscriptions, lambda: self.faults.faults.batch)
         settings = Settings(url=options.webhook_url, token=options.webhook_token)
-        self.sender = Sender(settings, journal, self.faults.for_delivery)
+        self.sender = Sender(settings, journal, self.fault_for_delivery)
 
     def now(self) -> datetime:
         return self._clock.now()
+
+    def fault_for_delivery(self) -> DeliveryFault:
+        """Choose the faults of one delivery, and note that it is not sent where that is one."""
+        fault = self.faults.for_delivery()
+        if not fault.copies:
+            self.fault_log.note("drop")
+        return fault
 
     def run_due(self) -> None:
         """Run all that is due by now and hand the deliveries to the sender."""

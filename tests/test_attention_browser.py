@@ -93,7 +93,7 @@ def test_order_opens_beside_the_list_and_takes_acts(visitor: Visitor, cafe: Orga
     page = visitor.open(LIST)
     row = page.locator(f"#attention-{item.pk}")
 
-    row.get_by_role("link", name="№1", exact=True).click()
+    row.get_by_role("link", name="Открыть заказ").click()
     in_panel = page.locator(f"#panel-attention-{item.pk}")
     expect(in_panel).to_contain_text("опаздывает")
     in_panel.get_by_role("button", name="Взять").click()

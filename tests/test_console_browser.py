@@ -8,6 +8,8 @@ import pytest
 from django.contrib.sessions.models import Session
 from playwright.sync_api import Page, expect
 
+from attention.rules.orders import Late
+from attention.watch import watch
 from console.models import SeenOrder
 from core.database import db_clock
 from orders.commands import dispatch
@@ -57,6 +59,7 @@ def test_board_follows_events_without_reload(visitor: Visitor) -> None:
     card = page.locator(column(page, "on_way"))
     expect(card).to_contain_text("Орлова Вера")
     expect(card).to_have_class(re.compile("is-late"))
+    watch(db_clock.now(), [Late()])
     expect(page).to_have_title("(1!) 1 заказ")
 
 

@@ -17,8 +17,8 @@ from tests.builders import authorized, make_key
 pytestmark = pytest.mark.django_db
 
 EACH = pytest.mark.parametrize("one", LISTS, ids=str)
-QUERY_COUNTS = {"orders": 3}
-"""Of a page; orders ask for their open commands besides."""
+QUERY_COUNTS = {"orders": 3, "attention": 3}
+"""Of a page; orders ask for their open commands besides, attention for when it was last looked."""
 
 EACH_WITH_FILES = pytest.mark.parametrize("one", [one for one in LISTS if one.has_files], ids=str)
 

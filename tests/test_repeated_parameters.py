@@ -43,6 +43,7 @@ OF_SEVERAL_VALUES = {
         "source",
     },
     "webhooks/configs": {"organization_id"},
+    "attention": {"rule", "severity", "organization_id", "state"},
     "logs": {"operation", "organization_id", "order_id", "correlation_id"},
     "loyalty/operations": {
         "organization_id",

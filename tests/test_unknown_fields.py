@@ -132,6 +132,9 @@ def test_openapi_closes_the_bodies_of_actions(client: Client) -> None:
     assert closed == {
         "ApplyDiscountRequest",
         "AssignCourierRequest",
+        "AttentionActRequest",
+        "AttentionResolveRequest",
+        "AttentionSnoozeRequest",
         "CancelRequest",
         "DryRunRequest",
         "ManyReplaysRequest",

@@ -11,7 +11,7 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils.safestring import SafeString
 from django.utils.text import capfirst
-from django.utils.translation import gettext_lazy as _
+from django.utils.translation import gettext_lazy as _, pgettext_lazy
 
 from attention.access import rules_for
 from attention.models.items import Act, AttentionItem, Severity
@@ -21,7 +21,7 @@ from attention.words import next_step_of, sentence_of, with_holder, zone_of
 from core.admin.base import Context, MirrorAdmin
 from core.admin.filters import Choice, Rows, States, choices_filter, state_choices, states_filter
 from core.database import db_clock
-from core.display import EMPTY, badge, clock, stacked
+from core.display import EMPTY, badge, clock
 from organizations.admin.filters import moment_range_filter, restaurant_filter
 from organizations.admin.zones import has_many_zones
 
@@ -35,6 +35,7 @@ class Holder(TypedDict):
     holder: str | None
 
 
+_BEGAN = pgettext_lazy("attention", "began")
 _BADGES = {Severity.INFO: "pending", Severity.WARNING: "problem", Severity.CRITICAL: "refused"}
 
 
@@ -48,7 +49,7 @@ STATES: States = {state.value: (state.label, _rows_in(state.value)) for state in
 def rule_choices(request: HttpRequest) -> list[Choice]:
     """Offer the rules whose findings the person may see."""
     seen = rules_for(request.user)
-    return [(rule.name, capfirst(str(rule.title))) for rule in RULES if rule.name in seen]
+    return [(rule.name, str(rule.title)) for rule in RULES if rule.name in seen]
 
 
 @admin.register(AttentionItem)
@@ -88,10 +89,10 @@ class AttentionItemAdmin(MirrorAdmin[AttentionItem]):
 
     def _headline(self, row: AttentionItem) -> list[tuple[str, str]]:
         found = [
-            (_("Rule"), capfirst(str(rule_of(row.rule).title))),
+            (_("Rule"), rule_of(row.rule).title),
             (_("Restaurant"), self.restaurant(row)),
-            (_("Since"), self.began(row)),
-            (_("Ended"), self.ended(row)),
+            (capfirst(_BEGAN), self.began(row)),
+            (capfirst(_("ended")), self.ended(row)),
         ]
         return [(str(title), str(value)) for title, value in found if value != EMPTY]
 
@@ -102,8 +103,8 @@ class AttentionItemAdmin(MirrorAdmin[AttentionItem]):
     # --- columns ---------------------------------------------------------------------------------------
 
     @admin.display(description=_("what"))
-    def what(self, row: AttentionItem) -> SafeString:
-        return stacked(sentence_of(row, db_clock.now()), capfirst(str(rule_of(row.rule).title)))
+    def what(self, row: AttentionItem) -> str:
+        return sentence_of(row, db_clock.now())
 
     @admin.display(description=_("severity"))
     def severity_badge(self, row: AttentionItem) -> SafeString:
@@ -114,7 +115,7 @@ class AttentionItemAdmin(MirrorAdmin[AttentionItem]):
     def restaurant(self, row: AttentionItem) -> str:
         return row.organization.name if row.organization is not None else str(_("the hub itself"))
 
-    @admin.display(description=_("since"), ordering="since")
+    @admin.display(description=_BEGAN, ordering="since")
     def began(self, row: AttentionItem) -> SafeString:
         return self._clock(row.since, row)
 

@@ -8,15 +8,15 @@ from typing import Any
 from django import forms
 from django.contrib import admin
 from django.http import HttpRequest
-from django.utils.text import capfirst
 from django.utils.translation import gettext, gettext_lazy as _, pgettext_lazy
 from unfold.widgets import UnfoldAdminSelectWidget
 
 from attention.models.items import RuleSetting
-from attention.rules.base import Rule
+from attention.rules.base import MINUTE, Rule
 from attention.rules.registry import RULES, rule_of
 from core.admin.base import HubAdmin
 from core.admin.filters import Choice, choices_filter
+from core.display import EMPTY
 from organizations.access import is_restricted
 from organizations.admin.filters import restaurant_filter
 
@@ -25,12 +25,13 @@ LONGEST_LIMIT = timedelta(days=1)
 
 def _title(rule: Rule) -> str:
     """Name a rule, with its usual limit if it has one."""
-    title = capfirst(str(rule.title))
+    title = str(rule.title)
     return title if rule.limit is None else f"{title} ({gettext('usually')} {_limit_text(rule, rule.limit)})"
 
 
 def _limit_text(rule: Rule, limit: int) -> str:
-    return f"{limit} {rule.unit}"
+    words = gettext("%(count)d s") if rule.step < MINUTE else gettext("%(count)d min")
+    return words % {"count": limit}
 
 
 def rule_choices(_request: HttpRequest | None = None) -> list[Choice]:
@@ -49,7 +50,7 @@ class RuleSettingForm(forms.ModelForm):  # type: ignore[type-arg]  # not subscri
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         if "rule" in self.fields:
-            self.fields["rule"].choices = rule_choices()  # type: ignore[attr-defined]  # it is a ChoiceField
+            self.fields["rule"].choices = [("", EMPTY), *rule_choices()]  # type: ignore[attr-defined]  # it is a ChoiceField
         if "organization" in self.fields:
             self.fields["organization"].help_text = _(
                 "Empty: all restaurants that have no setting of their own."
@@ -91,7 +92,7 @@ class RuleSettingAdmin(HubAdmin[RuleSetting]):
     @admin.display(description=_("rule"), ordering="rule")
     def title(self, row: RuleSetting) -> str:
         known = {rule.name: rule for rule in RULES}
-        return capfirst(str(known[row.rule].title)) if row.rule in known else row.rule
+        return str(known[row.rule].title) if row.rule in known else row.rule
 
     @admin.display(description=_("restaurant"))
     def restaurant(self, row: RuleSetting) -> str:

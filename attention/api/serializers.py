@@ -85,11 +85,11 @@ class AttentionDetailSerializer(AttentionItemSerializer):
         read_only_fields = fields
 
 
-class EmptySerializer(StrictSerializer):
+class AttentionActSerializer(StrictSerializer):
     pass
 
 
-class ResolveSerializer(StrictSerializer):
+class AttentionResolveSerializer(StrictSerializer):
     note = serializers.CharField(
         required=False,
         allow_blank=True,
@@ -98,5 +98,5 @@ class ResolveSerializer(StrictSerializer):
     )
 
 
-class SnoozeSerializer(StrictSerializer):
+class AttentionSnoozeSerializer(StrictSerializer):
     until = MomentField(help_text="ISO 8601; a moment of the next 7 days.")

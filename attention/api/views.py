@@ -5,7 +5,8 @@ from typing import Any, cast
 
 from django.contrib.auth.models import User
 from django.db.models import QuerySet
-from drf_spectacular.utils import extend_schema, extend_schema_view
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiParameter, extend_schema, extend_schema_view
 from rest_framework import mixins
 from rest_framework.decorators import action
 from rest_framework.request import Request
@@ -16,6 +17,7 @@ from attention.access import ACT, VIEW, items_for
 from attention.api import serializers
 from attention.api.filters import AttentionFilter
 from attention.models.items import AttentionItem
+from attention.models.watch_run import watch_state
 from attention.rules.registry import RULES
 from attention.words import with_holder
 from core.api.strict import StrictSerializer
@@ -23,6 +25,8 @@ from core.database import db_clock
 from organizations.api.permissions import check_may_act, in_scope
 from organizations.api.scope import ScopedListViewSet
 from organizations.models.api_keys import ApiKey
+
+LOOKED_AT_HEADER = "X-Attention-Looked-At"
 
 _ONCE = (
     "A repeat changes nothing. 409 says why it was not done: `taken` and `resolved` name who did it, "
@@ -35,6 +39,16 @@ _ONCE = (
         summary="What needs attention, newest first",
         description="`state=open` has what somebody has to look at now. A key that is limited to "
         "restaurants sees what is about one of them; a person sees what each rule's permission allows.",
+        parameters=[
+            OpenApiParameter(
+                LOOKED_AT_HEADER,
+                OpenApiTypes.DATETIME,
+                OpenApiParameter.HEADER,
+                response=[200],
+                description="When the rules were last looked at, every five seconds; absent before the first "
+                "time. When it is old, no worker runs, and so is the list.",
+            )
+        ],
     ),
     retrieve=extend_schema(summary="One item with its history"),
 )
@@ -52,6 +66,12 @@ class AttentionViewSet(mixins.RetrieveModelMixin, ScopedListViewSet[AttentionIte
             items = items_for(self.request.user)
         items = with_holder(items).select_related("organization").order_by("-id")
         return items if self.action == "list" else items.prefetch_related("history")
+
+    def list(self, request: Request, *args: object, **kwargs: object) -> Response:
+        response = super().list(request, *args, **kwargs)
+        if (looked_at := watch_state(db_clock.now()).last_at) is not None:
+            response[LOOKED_AT_HEADER] = looked_at.isoformat()
+        return response
 
     def get_serializer_class(self) -> type[serializers.AttentionItemSerializer]:
         if self.action == "list":
@@ -72,41 +92,43 @@ class AttentionViewSet(mixins.RetrieveModelMixin, ScopedListViewSet[AttentionIte
         return Response(self.get_serializer(self.get_object()).data)
 
     @extend_schema(
-        summary="Take it: somebody looks after it", description=_ONCE, request=serializers.EmptySerializer
+        summary="Take it: somebody looks after it",
+        description=_ONCE,
+        request=serializers.AttentionActSerializer,
     )
     @action(detail=True, methods=["post"], filterset_class=None)
     def take(self, request: Request, **_: object) -> Response:
-        return self._act(request, serializers.EmptySerializer, acts.take)
+        return self._act(request, serializers.AttentionActSerializer, acts.take)
 
-    @extend_schema(summary="Give it back", description=_ONCE, request=serializers.EmptySerializer)
+    @extend_schema(summary="Give it back", description=_ONCE, request=serializers.AttentionActSerializer)
     @action(detail=True, methods=["post"], filterset_class=None)
     def release(self, request: Request, **_: object) -> Response:
-        return self._act(request, serializers.EmptySerializer, acts.release)
+        return self._act(request, serializers.AttentionActSerializer, acts.release)
 
     @extend_schema(
         summary="Resolve it, with a note",
         description=f"It stays resolved while its condition holds. {_ONCE}",
-        request=serializers.ResolveSerializer,
+        request=serializers.AttentionResolveSerializer,
     )
     @action(detail=True, methods=["post"], filterset_class=None)
     def resolve(self, request: Request, **_: object) -> Response:
-        return self._act(request, serializers.ResolveSerializer, acts.resolve)
+        return self._act(request, serializers.AttentionResolveSerializer, acts.resolve)
 
     @extend_schema(
-        summary="Snooze it until a moment", description=_ONCE, request=serializers.SnoozeSerializer
+        summary="Snooze it until a moment", description=_ONCE, request=serializers.AttentionSnoozeSerializer
     )
     @action(detail=True, methods=["post"], filterset_class=None)
     def snooze(self, request: Request, **_: object) -> Response:
-        return self._act(request, serializers.SnoozeSerializer, acts.snooze)
+        return self._act(request, serializers.AttentionSnoozeSerializer, acts.snooze)
 
     @extend_schema(
         summary="Open again what is resolved or snoozed",
         description=_ONCE,
-        request=serializers.EmptySerializer,
+        request=serializers.AttentionActSerializer,
     )
     @action(detail=True, methods=["post"], filterset_class=None)
     def reopen(self, request: Request, **_: object) -> Response:
-        return self._act(request, serializers.EmptySerializer, acts.reopen)
+        return self._act(request, serializers.AttentionActSerializer, acts.reopen)
 
 
 def _actor_of(request: Request) -> acts.Actor:

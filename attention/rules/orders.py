@@ -263,7 +263,7 @@ class DishOut(OrderRule):
 
     def words(self, facts: Facts) -> str:
         words = ngettext(
-            "A dish of order %(order)s is out of stock: %(dishes)s.",
+            "%(count)d dish of order %(order)s is out of stock: %(dishes)s.",
             "%(count)d dishes of order %(order)s are out of stock: %(dishes)s.",
             facts["count"],
         )

@@ -10,7 +10,7 @@ from attention.models.items import AttentionItem
 from core.database import db_clock
 from organizations.models.organization import Organization
 from organizations.provisioning import create_api_key
-from tests.attention_items import LATE, LOGIN, PROBLEM, history, make_item
+from tests.attention_items import LATE, LOGIN, PROBLEM, history, looked, make_item
 from tests.builders import (
     OTHER_ORGANIZATION_ID,
     authorized,
@@ -78,6 +78,16 @@ def test_item_says_what_is_wrong_and_where_to_go(cafe: Organization, key: str) -
     row = get(key)["results"][0]
     assert (row["id"], row["organization_id"], row["severity"]) == (login.pk, None, "critical")
     assert row["next_step"]["url"] == "/admin/organizations/apilogin/1/change/"
+
+
+def test_list_says_when_it_was_last_looked_at(key: str) -> None:
+    def header() -> str | None:
+        return Client().get(URL, headers=authorized(key)).headers.get("X-Attention-Looked-At")
+
+    assert header() is None
+    now = db_clock.now()
+    looked(now)
+    assert header() == now.isoformat()
 
 
 def test_filters(cafe: Organization, key: str) -> None:

@@ -222,7 +222,7 @@ def _not_listed(place: Place) -> Iterator[None]:
 
 @case(
     "dish_out",
-    en="A dish of order №142 is out of stock: Суп дня.",
+    en="1 dish of order №142 is out of stock: Суп дня.",
     ru="Закончилось 1 блюдо заказа №142: Суп дня.",
     leads_to=ORDER_PAGE,
     since=NOW - 20 * MINUTE,

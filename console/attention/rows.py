@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, tzinfo
 from typing import TYPE_CHECKING
 
+from django.urls import reverse
 from django.utils.translation import gettext as _
 
 from attention.access import ACT
@@ -54,6 +55,8 @@ class Row:
     order: str
     """The number of the order that it is about; empty where it is about none."""
     step: NextStep | None
+    opens_order: bool
+    """Whether the step is to open the order."""
     may_take_off: bool
     history: Sequence[Line]
 
@@ -87,7 +90,7 @@ def rows_of(items: AttentionItemQuerySet, *, user: User | AnonymousUser, now: da
 def _row(item: AttentionItem, *, user: User | AnonymousUser, now: datetime) -> Row:
     zone, history = zone_of(item), list(item.history.all())
     state, words, note = _state(item, history, zone, now)
-    rule = rule_of(item.rule)
+    rule, step = rule_of(item.rule), next_step_of(item)
     return Row(
         item=item,
         kind=KINDS[Severity(item.severity)],
@@ -103,10 +106,17 @@ def _row(item: AttentionItem, *, user: User | AnonymousUser, now: datetime) -> R
         owner=_actor_of(history, Act.TAKEN) if item.taken_at is not None else "",
         is_mine=item.taken_by_id == user.pk,
         order=str(item.facts.get("order") or _("Order")) if item.order_id is not None else "",
-        step=next_step_of(item),
+        step=step,
+        opens_order=_opens_order(item, step),
         may_take_off=may_be_taken_off(item),
         history=list(_lines(history, zone, now)),
     )
+
+
+def _opens_order(item: AttentionItem, step: NextStep | None) -> bool:
+    if step is None or item.order_id is None:
+        return False
+    return step.url == reverse("console:order", args=[item.order_id])
 
 
 def _state(

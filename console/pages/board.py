@@ -17,7 +17,7 @@ from console.board.columns import HINTS, Column
 from console.board.restaurants import restaurant_states
 from console.board.selector import MOST_CARDS, board_cards, cards_by_id, changed_cards
 from console.models import SeenOrder
-from console.pages.frame import Frame, frame_context, frame_of, sees_orders, with_needing
+from console.pages.frame import Frame, frame_context, frame_of, needing_of, sees_orders, with_needing
 from console.pages.live import (
     FORMS_OF_NUMBERS,
     answers_changes,
@@ -74,7 +74,7 @@ def changes(request: HttpRequest, since: datetime, until: datetime) -> HttpRespo
     states = shared(("states", frame.key, until), lambda: restaurant_states(frame.chosen, frame.now))
     state = checksum(states)
     above = restaurants_html(states) if request.GET.get("state") != state else ""
-    return with_needing(changes_answer(news + above, until=until, state=state), frame)
+    return with_needing(changes_answer(news + above, until=until, state=state), needing_of(frame))
 
 
 def _news(frame: Frame, since: datetime, until: datetime) -> str:

@@ -27,7 +27,7 @@ from console.dispatch.selector import (
     dispatch_cards,
     scope_of,
 )
-from console.pages.frame import Frame, frame_context, frame_of, sees_orders, with_needing
+from console.pages.frame import Frame, frame_context, frame_of, needing_of, sees_orders, with_needing
 from console.pages.live import (
     FORMS_OF_NUMBERS,
     answers_changes,
@@ -94,7 +94,7 @@ def changes(request: HttpRequest, since: datetime, until: datetime) -> HttpRespo
         html += restaurants_html(states) + render_to_string(
             "console/dispatch_couriers.html", context, request
         )
-    return with_needing(changes_answer(html, until=until, state=state), frame)
+    return with_needing(changes_answer(html, until=until, state=state), needing_of(frame))
 
 
 def _news(scope: Scope, frame: Frame, since: datetime, until: datetime) -> str:

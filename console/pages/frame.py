@@ -86,9 +86,9 @@ def needing_of(frame: Frame) -> OpenCount | None:
     return shared(key, lambda: open_count(items_within(frame.user, frame.chosen), frame.now))
 
 
-def with_needing(response: HttpResponse, frame: Frame) -> HttpResponse:
+def with_needing(response: HttpResponse, needing: OpenCount | None) -> HttpResponse:
     """Tell the page's script what needs attention, whatever else is answered."""
-    if (needing := needing_of(frame)) is not None:
+    if needing is not None:
         response[NEEDING_HEADER] = f"{needing.total} {needing.critical}"
     return response
 

@@ -3,7 +3,6 @@
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import wraps
-from typing import TypeAlias
 from zlib import crc32
 
 from django.http import HttpRequest, HttpResponse, HttpResponseBadRequest
@@ -32,15 +31,9 @@ FORMS_OF_NUMBERS = {"one": 1, "few": 2, "many": 5, "other": 2}
 """A number for each plural form of the languages, by the browser's name of the form."""
 
 
-ChangesView: TypeAlias = Callable[[HttpRequest, datetime, datetime], HttpResponse]
-
-
-def answers_changes(view: ChangesView) -> Callable[..., HttpResponse]:
-    """Answer the changes of orders: see ``answers_changes_to``."""
-    return answers_changes_to("orders.view_order", view)
-
-
-def answers_changes_to(permission: str, view: ChangesView) -> Callable[..., HttpResponse]:
+def answers_changes(
+    view: Callable[[HttpRequest, datetime, datetime], HttpResponse],
+) -> Callable[..., HttpResponse]:
     """Pass the moments that a script asks from, and that it may be answered to.
 
     401 when nobody is signed in, 403 without permission, 205 for a page that slept for too long.
@@ -52,7 +45,7 @@ def answers_changes_to(permission: str, view: ChangesView) -> Callable[..., Http
     def answer(request: HttpRequest) -> HttpResponse:
         if not request.user.is_authenticated:
             return HttpResponse(status=401)
-        if not request.user.has_perm(permission):
+        if not request.user.has_perm("orders.view_order"):
             return HttpResponse(status=403)
         since = _moment(request.GET.get("since", ""))
         if since is None:

@@ -101,7 +101,7 @@ UNFOLD: Entry = {
             ),
             _section(
                 _("Attention"),
-                _page(_("Archive of attention"), "history", "attention.attentionitem"),
+                _page(_("Attention list"), "history", "attention.attentionitem"),
                 _page(_("Rules of attention"), "rule_settings", "attention.rulesetting"),
                 _page(_("Notification channels"), "notifications", "attention.channel"),
                 _page(_("Notifications"), "outgoing_mail", "attention.notification"),

@@ -6,7 +6,7 @@ orders it names, and of the others at most the numbers at the POS.
 """
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -112,6 +112,8 @@ class Engine:
             world, self.scheduler, self._happened.append, self._make_id, self.is_online
         )
         self.side_events.pace = self.pace
+        self.on_trouble: Callable[..., None] = lambda _fault, **_about: None
+        """Called with what goes wrong at a POS, and what it is about."""
         if orders_per_minute:
             self._mean_gap = timedelta(minutes=1) / orders_per_minute
             self.scheduler.add(opened_at + _FIRST_ORDER_AFTER, self._on_order_due)
@@ -263,6 +265,7 @@ class Engine:
         revision = max(tracked.order.revision + 1, int(at.timestamp() * 1000))
         was_settled = tracked.order.revision > 0 and tracked.order.creation is not CreationStatus.IN_PROGRESS
         is_settled = changed.creation is not CreationStatus.IN_PROGRESS
+        self._note_trouble(tracked.order, changed)
         if not changed.came_over_api:
             # No client asked for this change, so it is an operation of its own.
             operation_id = operation_id or uuid5(changed.id, f"operation/{revision}")
@@ -272,6 +275,12 @@ class Engine:
         self._announced += 1
         self._history.append((self._announced, tracked.order))
         self._happened.append(OrderChange(at, tracked.order, opens=is_settled and not was_settled))
+
+    def _note_trouble(self, before: Order, after: Order) -> None:
+        if after.creation is CreationStatus.ERROR and before.creation is not CreationStatus.ERROR:
+            self.on_trouble("creation_refused", order_id=after.id)
+        if after.open_problem is not None and before.open_problem is None:
+            self.on_trouble("problem", order_id=after.id)
 
     def _forget(self, now: datetime) -> None:
         while self._finished and (

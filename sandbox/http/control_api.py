@@ -177,6 +177,7 @@ def _forget_order(simulator: Simulator, given: ForgetRequest) -> Json:
     """Remove the order ``order_id`` without an event: no answer lists it any more."""
     if not simulator.engine.forget(given.order_id):
         raise wrong("order_id", "there is no such order")
+    simulator.fault_log.note("order_forgotten", order_id=given.order_id)
     return {"order_id": given.order_id}
 
 
@@ -213,6 +214,11 @@ def _set_online(simulator: Simulator, given: OnlineRequest) -> Json:
     if group is None and given.terminal_group_id:
         raise wrong("terminal_group_id", "this restaurant has no such group")
     simulator.engine.set_online(organization, simulator.now(), is_online=given.online, group=group)
+    simulator.fault_log.note(
+        "pos_online" if given.online else "pos_offline",
+        organization_id=organization.id,
+        terminal_group_id=group.id if group else None,
+    )
     return {"organization_id": organization.id, "online": given.online}
 
 
@@ -263,6 +269,12 @@ def _set_login(simulator: Simulator, given: LoginRequest) -> Json:
 
 
 # --- views ---
+
+
+@_view("faults/log")
+def _fault_log(simulator: Simulator) -> Json:
+    """Give what the sandbox did wrong after number ``since``, the oldest first."""
+    return {"faults": simulator.fault_log.since(_number("since", 0))}
 
 
 def _number(name: str, default: int) -> int:

@@ -77,6 +77,8 @@ class VendorApi:
 
     def _answer(self, path: str, operation: Operation) -> Response:
         faults = self._simulator.faults.for_call(path)
+        for name in faults:
+            self._simulator.fault_log.note(name, operation=path)
         try:
             if self._simulator.call_meter.is_too_much(path):
                 faults = []
@@ -137,6 +139,7 @@ def _issue_by_key(call: Call, request: KeyRequest) -> object:
 
 def _issue(call: Call, name: str) -> object:
     if call.simulator.logins.get(name).is_blocked:
+        call.simulator.fault_log.note("login_refused", login=name)
         raise ApiError(HTTPStatus.UNAUTHORIZED, "Login is not authorized.")
     return answer(token=call.simulator.tokens.issue(name))
 

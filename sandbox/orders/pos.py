@@ -123,6 +123,7 @@ class Commands:
                 "exception": {"message": refusal.message},
                 "errorReason": refusal.reason,
             }
+            self._engine.on_trouble("command_refused", correlation_id=correlation_id)
         else:
             submitted.state = {"state": "Success"}
         self._done.append((at, correlation_id))

@@ -65,4 +65,7 @@ def _update(call: Call, request: UpdateRequest) -> Json:
         call.simulator.subscriptions.configure(organization, call.login.name, call.now, wanted)
     except TooManyUpdates as error:
         raise ApiError(HTTPStatus.TOO_MANY_REQUESTS, "Too many requests.") from error
+    call.simulator.fault_log.note(
+        "webhook_settings", organization_id=organization.id, login=call.login.name, url=request.web_hooks_uri
+    )
     return answer()

@@ -69,6 +69,8 @@
   // What was just done is read before it leaves.
   const isRead = (item) => Date.now() - Number(item.dataset.doneAt || 0) < DONE_STAYS_MS;
 
+  let listed = null;
+
   function takeList(news) {
     const fresh = news.getElementById("attention");
     if (!fresh) return;
@@ -76,7 +78,7 @@
     for (const part of [".warning", ".shows", "[data-empty]"]) replaceParts(here, fresh, part);
     const come = all("[data-items] > .attention-item", fresh);
     const ids = new Set(come.map((item) => item.id));
-    for (const old of items()) if (!ids.has(old.id) && !isBusy(old) && !isRead(old)) leave(old);
+    listed = ids;
     let before = null;
     for (const item of come) {
       const shown = takeItem(document.adoptNode(item));
@@ -86,9 +88,16 @@
       if (place !== shown && !shown.contains(document.activeElement)) list().insertBefore(shown, place);
       before = shown;
     }
-    here.querySelector("[data-empty]").hidden = items().length > 0;
+    sweep();
     showAges();
     showClock();
+  }
+
+  // Also later: what is read, or filled in, outlives the answer that leaves it out.
+  function sweep() {
+    if (!listed) return;
+    for (const item of items()) if (!listed.has(item.id) && !isBusy(item) && !isRead(item)) leave(item);
+    document.querySelector(".attention [data-empty]").hidden = items().length > 0;
   }
 
   function replaceParts(here, fresh, selector) {
@@ -163,7 +172,10 @@
     if (open) {
       open.open = false;
       choose(open.closest(".attention-item"));
-    } else if (!closeForm()) closeOrder();
+    } else if (!closeForm()) {
+      closeOrder();
+      document.querySelector(".attention-item.is-current")?.focus();
+    }
   }
 
   function toggleHistory() {
@@ -196,5 +208,8 @@
     follow();
   }
   showAges();
-  setInterval(showAges, 1000);
+  setInterval(() => {
+    showAges();
+    sweep();
+  }, 1000);
 }

@@ -167,7 +167,7 @@ async function ask() {
   isAsking = true;
   clearTimeout(timer);
   const address = new URL(body.dataset.changes, location.href);
-  address.searchParams.set("since", next);
+  if (next) address.searchParams.set("since", next);
   address.searchParams.set("state", state);
   try {
     const answer = await fetch(address, { credentials: "same-origin", signal: AbortSignal.timeout(12000) });
