@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import django_filters as filters
 from django.db.models import Q
-from django.utils.functional import lazy
+from drf_spectacular.utils import extend_schema_field
 
 from attention.models.items import AttentionItem, AttentionItemQuerySet, Severity
 from attention.rules.registry import RULES
@@ -17,12 +17,12 @@ _BY_NAME = {name: severity for severity, name in SEVERITIES.items()}
 
 
 class AttentionFilter(filters.FilterSet):
-    rule = ChoicesFilter(choices=lazy(lambda: [(rule.name, rule.title) for rule in RULES], list))
+    rule = ChoicesFilter(choices=[(rule.name, rule.name) for rule in RULES])
     severity = ChoicesFilter(method="by_severity", choices=[(name, name) for name in _BY_NAME])
     organization_id = IikoIdFilter()
     state = ChoicesFilter(
         method="by_state",
-        choices=State.choices,
+        choices=[(state, state) for state in State.values],
         help_text="`open`: somebody has to look at it now. `snoozed` and `resolved`: the condition holds "
         "still, and a person put it off or called it done. `ended`: the condition is over.",
     )
@@ -32,6 +32,8 @@ class AttentionFilter(filters.FilterSet):
         model = AttentionItem
         fields: tuple[str, ...] = ()
 
+    # Its column is a number; the API knows names.
+    @extend_schema_field({"type": "string", "enum": list(_BY_NAME)})
     def by_severity(
         self, items: AttentionItemQuerySet, _name: str, names: Sequence[str]
     ) -> AttentionItemQuerySet:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, tzinfo
+from functools import cache
 from typing import TYPE_CHECKING
 
 from django.urls import reverse
@@ -55,10 +56,16 @@ class Row:
     order: str
     """The number of the order that it is about; empty where it is about none."""
     step: NextStep | None
+    order_url: str
     opens_order: bool
     """Whether the step is to open the order."""
     may_take_off: bool
     history: Sequence[Line]
+
+    @property
+    def url(self) -> str:
+        """Return the address of its acts, without the name of one."""
+        return f"{_page_url()}/{self.item.pk}/"
 
     @property
     def since_s(self) -> int:
@@ -81,6 +88,12 @@ def row_context(user: User | AnonymousUser, *, back: str, is_in_panel: bool = Fa
     }
 
 
+@cache
+def _page_url() -> str:
+    # Hundreds of addresses are written at once, and looking one up costs more than a line of a row.
+    return reverse("console:attention")
+
+
 def rows_of(items: AttentionItemQuerySet, *, user: User | AnonymousUser, now: datetime) -> list[Row]:
     """Read items with their restaurants and history: two queries, however many there are."""
     found = items.select_related("organization").prefetch_related("history")
@@ -91,6 +104,7 @@ def _row(item: AttentionItem, *, user: User | AnonymousUser, now: datetime) -> R
     zone, history = zone_of(item), list(item.history.all())
     state, words, note = _state(item, history, zone, now)
     rule, step = rule_of(item.rule), next_step_of(item)
+    order_url = reverse("console:order", args=[item.order_id]) if item.order_id is not None else ""
     return Row(
         item=item,
         kind=KINDS[Severity(item.severity)],
@@ -107,16 +121,11 @@ def _row(item: AttentionItem, *, user: User | AnonymousUser, now: datetime) -> R
         is_mine=item.taken_by_id == user.pk,
         order=str(item.facts.get("order") or _("Order")) if item.order_id is not None else "",
         step=step,
-        opens_order=_opens_order(item, step),
+        order_url=order_url,
+        opens_order=step is not None and step.url == order_url,
         may_take_off=may_be_taken_off(item),
         history=list(_lines(history, zone, now)),
     )
-
-
-def _opens_order(item: AttentionItem, step: NextStep | None) -> bool:
-    if step is None or item.order_id is None:
-        return False
-    return step.url == reverse("console:order", args=[item.order_id])
 
 
 def _state(

@@ -23,7 +23,7 @@ from console.pages.live import STATE_HEADER, shared_texts
 from console.pages.shared_answers import shared, tick_number
 from core.display import ago_text
 
-MOST_ROWS = 200
+MOST_ROWS = 100
 
 sees_attention = needs(VIEW)
 
