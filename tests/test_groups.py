@@ -268,10 +268,17 @@ def test_docs_say_the_same(client: Client) -> None:
         assert cells == ["yes" if user.has_perm(column) else "" for column in columns]
 
 
-def test_migration_of_loyalty_can_be_taken_back() -> None:
-    module: Any = MigrationLoader(connection).get_migration("loyalty", "0004_let_groups_use_loyalty")
+@pytest.mark.parametrize(
+    ("app", "name", "group"),
+    [
+        ("loyalty", "0004_let_groups_use_loyalty", OPERATOR),
+        ("attention", "0002_let_groups_use_attention", DISPATCHER),
+    ],
+)
+def test_migration_that_lets_groups_can_be_taken_back(app: str, name: str, group: str) -> None:
+    module: Any = MigrationLoader(connection).get_migration(app, name)
     step = module.operations[0]
-    mine = Group.objects.get(name=OPERATOR).permissions.filter(content_type__app_label="loyalty")
+    mine = Group.objects.get(name=group).permissions.filter(content_type__app_label=app)
     before = set(mine.values_list("codename", flat=True))
 
     with connection.schema_editor() as editor:
