@@ -5,6 +5,7 @@ import threading
 import time
 
 from django.conf import settings
+from django.db import transaction
 from procrastinate import exceptions
 from procrastinate.contrib.django import app
 
@@ -76,8 +77,8 @@ def send_notifications(channel_id: int) -> None:
 
 
 def enqueue_sending(channel_id: int) -> None:
-    """Call a sender for a channel, unless one is called already; outside a transaction."""
-    with contextlib.suppress(exceptions.AlreadyEnqueued):
+    """Call a sender for a channel, unless one is called already; within the present transaction, if any."""
+    with contextlib.suppress(exceptions.AlreadyEnqueued), transaction.atomic():
         send_notifications.configure(queueing_lock=f"notify/{channel_id}").defer(channel_id=channel_id)
 
 

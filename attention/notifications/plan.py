@@ -13,7 +13,14 @@ from django.db.models import Q, QuerySet
 
 from attention.models.channels import LIMITED_OVER, Channel, Kind, Notification, SendState
 from attention.models.items import AttentionItem, Severity
-from attention.notifications.errors import ENDED, RESOLVED, SNOOZED, SWITCHED_OFF, TAKEN
+from attention.notifications.errors import (
+    ENDED,
+    RESOLVED,
+    SNOOZED,
+    SWITCHED_OFF,
+    TAKEN,
+    is_of_this_message,
+)
 from attention.notifications.text import zone_of
 
 FLAPS_WITHIN = timedelta(minutes=15)
@@ -130,10 +137,14 @@ class _Planning:
         return self._made(item, 0, Kind.NEW)
 
     def _next(self, item: AttentionItem, last: Notification) -> Notification | None:
-        """Tell of an item again: given back before it was told, slept long enough, or not taken."""
+        """Tell of an item again: given back before it was told, slept long enough, or not taken.
+
+        Or given up while the receiver was away, which takes messages again.
+        """
         if last.finished_at is None:
             return None
-        if last.state == SendState.DROPPED:
+        is_back = self.channel.failing_since is None and not is_of_this_message(last.error)
+        if last.state == SendState.DROPPED or (last.state == SendState.FAILED and is_back):
             return self._made(item, last.number + 1, Kind.NEW)
         is_awake_again = item.snoozed_until is not None and last.planned_at < item.snoozed_until
         pause = timedelta(minutes=self.channel.repeat_minutes)

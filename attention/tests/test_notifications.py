@@ -395,6 +395,27 @@ def test_message_is_given_up_after_an_hour(receiver: Receiver, place: Organizati
     assert (channel.last_error, channel.failing_since) == ("http_401", NOON)
 
 
+def test_what_was_given_up_is_told_once_the_receiver_is_back(receiver: Receiver, place: Organization) -> None:
+    channel = make_channel(receiver)
+    receiver.answers = [503] * 8
+    item = make_item(place)
+    for minute in range(0, 90, 5):
+        look(NOON + minute * MINUTE)
+    assert told(channel) == [("new", "failed", "http_503")]
+    receiver.got.clear()
+    receiver.answers.clear()
+
+    plan.plan_test(channel, now=NOON + 2 * HOUR)
+    look(NOON + 2 * HOUR)
+    look(NOON + 2 * HOUR + SECOND)
+    look(NOON + 3 * HOUR)
+
+    assert [(body["kind"], body.get("items")) for body in receiver.bodies] == [
+        ("test", None),
+        ("new", [item.pk]),
+    ]
+
+
 def test_others_wait_in_order_while_the_receiver_is_away(receiver: Receiver, place: Organization) -> None:
     make_channel(receiver)
     receiver.answers = [503]

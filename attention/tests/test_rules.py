@@ -11,6 +11,7 @@ from django.db import connection
 from django.urls import resolve
 from django.utils import translation
 
+from attention.models.channels import Channel
 from attention.models.items import AttentionItem, RuleSetting
 from attention.rules.registry import RULES, rule_of
 from attention.watch import watch
@@ -471,6 +472,22 @@ def _clock_wrong(place: Place) -> Iterator[None]:
     ClockSkew.objects.all().delete()
 
 
+@case(
+    "channel_fails",
+    en="Notifications of the channel “chefs” have not arrived since 14 Mar 13:54.",
+    ru="Уведомления канала «chefs» не доходят с 14 мар 13:54.",
+    leads_to="admin:attention_channel_change",
+    since=NOW - 6 * MINUTE,
+)
+def _channel_fails(place: Place) -> Iterator[None]:
+    channel = Channel.objects.create(
+        name="chefs", address="x", active_since=NOW, failing_since=NOW - 6 * MINUTE, last_error="http_401"
+    )
+    yield
+    channel.failing_since = None
+    channel.save()
+
+
 def said(item: AttentionItem, language: str) -> str:
     zone = item.organization.zone() if item.organization else UTC
     with translation.override(language):
@@ -502,7 +519,7 @@ def test_rule_opens_one_item_says_it_and_ends_it(case: Case, place: Place) -> No
     assert [(entry.act, entry.at) for entry in item.history.all()] == [("found", NOW), ("ended", after)]
 
 
-OF_THE_HUB = {"login_stopped", "inbox_late", "worker_away", "clock_wrong"}
+OF_THE_HUB = {"login_stopped", "inbox_late", "worker_away", "clock_wrong", "channel_fails"}
 
 
 def test_each_rule_has_a_case_and_a_name_that_fits() -> None:

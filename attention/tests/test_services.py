@@ -11,6 +11,7 @@ from time import monotonic
 import pytest
 import responses
 from django.conf import LazySettings
+from django.utils import translation
 
 from attention.notifications import plan
 from attention.notifications.errors import words
@@ -34,6 +35,12 @@ VK = "vk://vk1.a.QZXsecret-token_Of/2000000001"
 def receiver() -> Iterator[Receiver]:
     with receiving() as one:
         yield one
+
+
+@pytest.fixture(autouse=True)
+def _in_english() -> Iterator[None]:
+    with translation.override("en"):
+        yield
 
 
 @pytest.fixture
@@ -181,6 +188,8 @@ def test_plug_in_may_start_no_program_and_open_no_file(tmp_path: Path) -> None:
     assert not (tmp_path / "new").exists()
 
 
+# The attachment of apprise that was refused half made complains when it goes.
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 @responses.activate
 def test_file_that_an_address_names_is_not_sent(tmp_path: Path) -> None:
     template = tmp_path / "card.json"
