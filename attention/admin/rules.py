@@ -26,7 +26,10 @@ LONGEST_LIMIT = timedelta(days=1)
 def _title(rule: Rule) -> str:
     """Name a rule, with its usual limit if it has one."""
     title = str(rule.title)
-    return title if rule.limit is None else f"{title} ({gettext('usually')} {_limit_text(rule, rule.limit)})"
+    if rule.limit is None:
+        return title
+    usual = gettext("usually %(limit)s") % {"limit": _limit_text(rule, rule.limit)}
+    return f"{title} ({usual})"
 
 
 def _limit_text(rule: Rule, limit: int) -> str:

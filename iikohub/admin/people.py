@@ -54,6 +54,8 @@ OWN_PERMISSIONS = (
     gettext_noop("Can give discounts in iiko"),
     gettext_noop("Can cancel orders in iiko"),
     gettext_noop("Can export lists of orders"),
+    gettext_noop("Can take, snooze and resolve what needs attention"),
+    gettext_noop("Can see analytics"),
     gettext_noop("Can replay events"),
     gettext_noop("Can have stop lists read again"),
     gettext_noop("Can see names and phones of guests of the hall"),

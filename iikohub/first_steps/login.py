@@ -88,5 +88,5 @@ def _page_of(login: ApiLogin) -> Link:
 def _found_words(names: list[str]) -> str:
     count = len(names)
     found = ngettext("Found: %(count)d restaurant", "Found: %(count)d restaurants", count) % {"count": count}
-    more = f" {_('and others')}" if count > _NAMED else ""
+    more = " " + _("and others") if count > _NAMED else ""
     return f"{found} ({'; '.join(names[:_NAMED])}{more})."

@@ -153,7 +153,7 @@ def test_filters_are_those_of_the_contract(schema: dict[str, Any]) -> None:
     }
     assert parameters(schema, "/api/v1/attention") == {
         *("rule", "severity", "organization_id", "state", "since"),
-        *("skip", "limit"),
+        *("skip", "cursor", "limit"),
     }
     assert parameters(schema, "/api/v1/logs") == {
         "operation",

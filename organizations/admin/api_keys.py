@@ -29,6 +29,8 @@ from organizations.provisioning import create_api_key
 # The permissions that the API's lists require of members of staff, and what the hall shows to every key.
 KEY_READS = frozenset(
     {
+        "analytics.view_analytics",
+        "attention.view_attentionitem",
         "hall.view_personal_data",
         "hall.view_reserve",
         "hall.view_tableorder",
