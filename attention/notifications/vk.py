@@ -11,20 +11,14 @@ from apprise import NotifyBase, NotifyType
 
 VERSION = "5.199"
 _URL = "https://api.vk.com/method/messages.send"
-# VK's numbers (https://dev.vk.com/ru/reference/errors, read 2026-11) as what HTTP calls it.
+# VK's numbers (errors.json of VKCOM/vk-api-schema, version 5.199, read 2026-11) as what HTTP calls it.
 _STATUSES = {
-    5: 401,
-    6: 429,
-    7: 403,
-    9: 429,
-    15: 403,
-    27: 401,
-    100: 400,
-    901: 403,
-    902: 403,
-    914: 413,
-    917: 403,
-    936: 404,
+    **dict.fromkeys((1, 10), 500),
+    **dict.fromkeys((5, 27), 401),
+    **dict.fromkeys((6, 9, 29), 429),
+    **dict.fromkeys((7, 15, 900, 901, 902, 917, 922, 932), 403),
+    **dict.fromkeys((910, 914), 413),
+    **dict.fromkeys((927, 936), 404),
 }
 _LAST_RANDOM_ID = 2**31 - 1
 
