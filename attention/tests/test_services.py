@@ -230,7 +230,7 @@ def test_vk_gets_the_number_by_which_it_drops_a_repeat() -> None:
 
 
 @responses.activate
-@pytest.mark.parametrize(("code", "error"), [(5, "http_401"), (901, "http_403"), (1, "http_400")])
+@pytest.mark.parametrize(("code", "error"), [(5, "http_401"), (901, "http_403"), (1, "http_500")])
 def test_what_vk_refuses_with_200_is_refused(code: int, error: str) -> None:
     body = {"error": {"error_code": code, "error_msg": "no: vk1.a.QZXsecret-token_Of"}}
     responses.post("https://api.vk.com/method/messages.send", json=body)
