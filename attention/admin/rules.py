@@ -71,7 +71,7 @@ class RuleSettingForm(forms.ModelForm):  # type: ignore[type-arg]  # not subscri
             self.add_error("organization", _("Choose one of your restaurants."))
         if limit is not None and name and rule_of(name).limit is None:
             self.add_error("limit", _("This rule has no limit: leave it empty."))
-        elif limit is not None and name and limit * rule_of(name).step > LONGEST_LIMIT:
+        elif limit is not None and name and limit > LONGEST_LIMIT // rule_of(name).step:
             self.add_error("limit", _("At most a day."))
         return cleaned
 

@@ -56,6 +56,7 @@ def test_rule_is_set_for_a_restaurant(administrator: Client, cafe: Organization)
         ({"rule": "nothing"}, "Select a valid choice"),
         ({"limit": "-1"}, "greater than or equal to 0"),
         ({"limit": "1441"}, "At most a day."),
+        ({"limit": "9" * 30}, "At most a day."),
     ],
 )
 def test_what_makes_no_sense_is_refused(administrator: Client, fields: dict[str, str], words: str) -> None:

@@ -74,6 +74,8 @@ def _read(request: HttpRequest, session: str) -> Watcher | None:
     if not request.user.is_authenticated:
         return None
     versions = _versions(session, request.user.pk)
+    if versions[0] is None:  # signed out since the request began
+        return None
     # Read after the versions, so that no change falls between the two.
     user = auth.get_user(request)
     if not user.is_authenticated:

@@ -63,6 +63,12 @@ def checklist(now: datetime) -> Checklist:
     return Checklist(tuple(Entry(number, one, one.look(now)) for number, one in enumerate(STEPS, 1)))
 
 
+SETS_UP = (
+    *("organizations.add_apilogin", "organizations.view_apilogin", "attention.view_channel"),
+    *("webhooks.add_webhookconfig", "webhooks.change_webhookconfig"),
+)
+
+
 def may_set_up(user: AnyUser) -> bool:
-    """Whether the first steps are for a person: who may add API logins, of all restaurants."""
-    return user.has_perm("organizations.add_apilogin") and not is_restricted(user)
+    """Whether the first steps are for a person: who may do what they ask for, in all restaurants."""
+    return user.has_perms(SETS_UP) and not is_restricted(user)

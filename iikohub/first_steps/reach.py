@@ -57,6 +57,13 @@ def ask_now(*, now: datetime) -> AddressCheck | None:
     return AddressCheck.objects.update_or_create(pk=_ONE, defaults=kept)[0]
 
 
+class _OneAnswer(requests.Session):
+    """Reads no redirect: requests would read all of its body, even where it does not follow."""
+
+    def get_redirect_target(self, resp: requests.Response) -> None:
+        return None
+
+
 def ask(base_url: str, *, only_public: bool) -> Found:
     """Say who answers at an address; redirects are not followed, an answer is read up to 4 KiB."""
     if only_public:
@@ -67,7 +74,7 @@ def ask(base_url: str, *, only_public: bool) -> Found:
             return (Reached.PRIVATE if is_https else Reached.NO_HTTPS), ""
     nonce = new_nonce()
     try:
-        with requests.Session() as session:
+        with _OneAnswer() as session:
             if only_public:
                 session.mount("https://", PublicAdapter(max_retries=0))
             with session.get(
@@ -81,6 +88,8 @@ def ask(base_url: str, *, only_public: bool) -> Found:
                 return _judge(answer, nonce)
     except (OSError, urllib3.exceptions.HTTPError) as error:  # requests' own are OSError
         return _failure(error), ""
+    except ValueError:  # a redirect to what is no address
+        return Reached.BAD_STATUS, ""
 
 
 def _judge(answer: requests.Response, nonce: str) -> Found:

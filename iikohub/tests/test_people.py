@@ -1,6 +1,7 @@
 """Users and groups in the admin: who may sign in, and that nobody gives what they do not have."""
 
 import re
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -8,6 +9,7 @@ from django.contrib.auth.models import Group, Permission, User
 from django.test import Client
 from django.urls import get_resolver, reverse
 
+from attention.rules.registry import RULES
 from organizations.admin.api_keys import KEY_READS, key_acts
 from organizations.models.access import RestaurantAccess
 from organizations.models.api_keys import ApiKey, KeyRight
@@ -359,6 +361,8 @@ def test_key_reads_what_the_lists_of_the_api_ask_for() -> None:
         needed = getattr(view, "staff_permission", None)
         used |= {needed} if isinstance(needed, str) else set()
 
+    # The findings of all rules are read by every key.
+    used |= {rule.permission for rule in RULES}
     assert used <= KEY_READS
     # The settings of webhooks ask by method; the hall shows its guests to every key.
     assert KEY_READS - used == {"hall.view_personal_data", "webhooks.view_webhookconfig"}
@@ -402,6 +406,23 @@ def test_key_is_not_made_stronger_by_who_lacks_rights(client: Client, change: di
     assert CANNOT_GIVE in answer.text
     stored = ApiKey.objects.get()
     assert (stored.is_active, stored.may_act) == ("is_active" not in change, "is_active" in change)
+
+
+@pytest.mark.parametrize("expires", ["", "31.01.2031"])
+def test_key_does_not_live_longer_by_who_lacks_rights(client: Client, expires: str) -> None:
+    survivor(client, "orders.cancel_order")
+    ends = datetime(2030, 1, 31, 12, tzinfo=UTC)
+    row, _key = create_api_key(name="shop", expires_at=ends)
+    every = dict.fromkeys(KeyRight.values, "on")
+    fields = {"name": "shop", "sees_all": "on", "is_active": "on", "expires_at_1": "12:00"} | every
+    url = f"{KEYS}{row.pk}/change/"
+
+    later = fields | {"expires_at_0": expires, "expires_at_1": "12:00" if expires else ""}
+    assert CANNOT_GIVE in client.post(url, later, headers=ENGLISH).text
+    assert ApiKey.objects.get().expires_at == ends
+
+    client.post(url, fields | {"expires_at_0": "31.01.2029"}, headers=ENGLISH)
+    assert ApiKey.objects.get().expires_at == datetime(2029, 1, 31, 12, tzinfo=UTC)
 
 
 def test_key_is_renamed_and_shut_by_who_lacks_rights(client: Client) -> None:

@@ -26,18 +26,23 @@ from organizations.models.api_keys import ApiKey, KeyRight
 from organizations.models.organization import Organization
 from organizations.provisioning import create_api_key
 
-# The permissions that the API's lists require of members of staff, and what the hall shows to every key.
+# The permissions that the API's lists require of members of staff, what the hall shows to every key, and
+# those of the rules whose findings it reads.
 KEY_READS = frozenset(
     {
         "analytics.view_analytics",
         "attention.view_attentionitem",
+        "attention.view_channel",
         "hall.view_personal_data",
         "hall.view_reserve",
         "hall.view_tableorder",
+        "loyalty.view_balancedifference",
         "loyalty.view_customer",
         "loyalty.view_loyaltyoperation",
         "orders.view_order",
+        "orders.view_ordercommand",
         "organizations.view_apicall",
+        "organizations.view_apilogin",
         "organizations.view_courier",
         "organizations.view_organization",
         "organizations.view_shift",
@@ -86,8 +91,7 @@ class ApiKeyForm(forms.ModelForm):  # type: ignore[type-arg]  # not subscriptabl
             self.add_error(
                 "sees_all", _("You see some restaurants, and so may the key. Choose its restaurants.")
             )
-        grows = any(given.get(name) for name in self.changed_data if name != "name")
-        if not (grows and given.get("is_active", True)):
+        if not (self._grows() and given.get("is_active", True)):
             return cleaned
         rights = {right for right in KeyRight if given.get(right.value)}
         needed = KEY_READS | {one for one in key_acts() if KeyRight.for_permission(one) in rights}
@@ -95,6 +99,13 @@ class ApiKeyForm(forms.ModelForm):  # type: ignore[type-arg]  # not subscriptabl
             words = _("A key may do no more than the person who gives it. You lack rights that this one has.")
             raise forms.ValidationError(words)
         return cleaned
+
+    def _grows(self) -> bool:
+        """Tell whether the key may do more than before, or for longer."""
+        given, changed = self.cleaned_data, set(self.changed_data)
+        expires, before = given.get("expires_at"), self.initial.get("expires_at")
+        is_longer = "expires_at" in changed and (expires is None or (before is not None and expires > before))
+        return is_longer or any(given.get(name) for name in changed - {"name", "expires_at"})
 
 
 class NewApiKeyForm(ApiKeyForm):

@@ -9,6 +9,12 @@ def keep_rights(apps, schema_editor):
     keys.filter(may_act=False).update(may_use_loyalty=False, may_set_webhooks=False)
 
 
+def take_rights(apps, schema_editor):
+    """One right stood for all of them: a key that lacks any gets none."""
+    keys = apps.get_model("organizations", "ApiKey").objects.using(schema_editor.connection.alias)
+    keys.exclude(may_use_loyalty=True, may_set_webhooks=True).update(may_act=False)
+
+
 class Migration(migrations.Migration):
     dependencies = [
         ("organizations", "0019_index_calls_by_command"),
@@ -49,5 +55,5 @@ class Migration(migrations.Migration):
             name="may_act",
             field=models.BooleanField(default=True, verbose_name="act on orders"),
         ),
-        migrations.RunPython(keep_rights, migrations.RunPython.noop),
+        migrations.RunPython(keep_rights, take_rights),
     ]
