@@ -15,7 +15,10 @@ _EARLIEST, _LATEST = datetime(2001, 1, 1), datetime(2199, 1, 1)  # noqa: DTZ001 
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """The chosen period on one clock, and the one before, up to the same hour while this one is under way."""
+    """The chosen period on one clock, and the one before, up to the same hour while this one is under way.
+
+    Nothing of the one before while this one has not begun.
+    """
 
     zone: tzinfo
     begins: datetime
@@ -61,9 +64,10 @@ class Choice:
     def later(self) -> "Choice":
         return Choice(self.unit, _begin(self.unit, self.at + _LONGER[self.unit]))
 
-    def of(self, unit: Unit) -> "Choice":
-        """Return the period of another length that holds the beginning of this one."""
-        return Choice(unit, _begin(unit, self.at))
+    def of(self, unit: Unit, *, now: datetime) -> "Choice":
+        """Return the period of another length that holds now as this one does, else its beginning."""
+        is_present = self.at <= now < self.later.at
+        return Choice(unit, _begin(unit, now if is_present else self.at))
 
     @property
     def title(self) -> str:
@@ -85,7 +89,9 @@ class Choice:
         begins = beginning(self.unit, self.at.replace(tzinfo=zone), zone)
         ends, former = after(self.unit, begins, zone), before(self.unit, begins, zone)
         until = begins
-        if self.unit is not Unit.HOUR and begins <= now < ends:
+        if now < begins:  # on a clock of another restaurant it has begun: there is nothing to compare yet
+            until = former
+        elif self.unit is not Unit.HOUR and begins <= now < ends:
             hours = -(-(now - begins) // timedelta(hours=1))
             until = min(begins, former + timedelta(hours=hours))
         return Span(zone, begins, ends, former, until)

@@ -112,3 +112,27 @@ def test_long_month_is_compared_with_no_more_than_the_short_one_before() -> None
     span = Choice.read("month", "2026-03", now=NOW).span(BERLIN, now=datetime(2026, 3, 31, 12, tzinfo=UTC))
 
     assert (span.before_until, span.is_cut) == (span.begins, False)
+
+
+@pytest.mark.parametrize("unit", Unit)
+def test_period_that_has_not_begun_is_compared_with_nothing(unit: Unit) -> None:
+    zone = ZoneInfo("Europe/Kaliningrad")
+    choice = Choice.read(unit, "2027-03-01T00", now=datetime(2027, 3, 1))  # noqa: DTZ001  # of every clock
+    now = datetime(2027, 2, 28, 23, 54, tzinfo=zone)
+
+    span = choice.span(zone, now=now)
+
+    assert span.before_until == span.before < span.begins
+
+
+@pytest.mark.parametrize(
+    ("unit", "text"),
+    [(Unit.HOUR, "2026-12-01T09"), (Unit.WEEK, "2026-11-30"), (Unit.MONTH, "2026-12-01")],
+)
+def test_another_unit_of_the_present_period_is_the_present_one(unit: Unit, text: str) -> None:
+    now = datetime(2026, 12, 1, 9, 30)  # noqa: DTZ001  # of every clock
+    today = Choice.read("day", "", now=now)
+
+    assert today.of(unit, now=now).text == text
+    assert today.of(Unit.WEEK, now=now).of(unit, now=now).text == text
+    assert Choice.read("week", "2026-11-16", now=now).of(Unit.MONTH, now=now).text == "2026-11-01"

@@ -1,5 +1,7 @@
 """Figures of the restaurants that a person looks at, in a period and in the one before; and as a file."""
 
+from datetime import datetime
+
 from django.contrib.auth.decorators import permission_required
 from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.shortcuts import render
@@ -16,7 +18,7 @@ from analytics.report.read import Report, read_report
 from console.pages.frame import Frame, frame_context, frame_of, sees_orders
 from core.csv_export import logged, sheet_response
 from core.database.snapshots import one_snapshot
-from core.display import clock_text
+from core.display import clock_text, offset_text
 
 _may_see = permission_required("analytics.view_analytics", raise_exception=True)
 
@@ -27,13 +29,14 @@ _may_see = permission_required("analytics.view_analytics", raise_exception=True)
 @_may_see
 def analytics(request: HttpRequest) -> HttpResponse:
     frame = frame_of(request)
-    choice, problem = _choice(request, frame)
+    now = _now_everywhere(frame)
+    choice, problem = _choice(request, now)
     with one_snapshot():
         report = read_report(frame.chosen, choice, now=frame.now)
     shown = tables(report, choice)
     context = {
         "choice": choice,
-        "units": [(choice.of(unit), unit) for unit in Unit],
+        "units": [(choice.of(unit, now=now), unit) for unit in Unit],
         "problem": problem,
         "tables": [(table, _body(table)) for table in shown],
         "charts": charts(report, choice) if shown else None,
@@ -51,7 +54,7 @@ def analytics(request: HttpRequest) -> HttpResponse:
 def analytics_file(request: HttpRequest) -> HttpResponse | StreamingHttpResponse:
     """Answer with the tables of the page as a CSV for spreadsheets; 400 where no period is named."""
     frame = frame_of(request)
-    choice, problem = _choice(request, frame)
+    choice, problem = _choice(request, _now_everywhere(frame))
     if problem:
         return HttpResponse(problem, status=400, content_type="text/plain; charset=utf-8")
     with one_snapshot():
@@ -70,10 +73,14 @@ def _body(table: Table) -> SafeString:
     return format_html_join("", '<tr><th scope="row">{}</th>{}</tr>', rows)
 
 
-def _choice(request: HttpRequest, frame: Frame) -> tuple[Choice, str]:
+def _now_everywhere(frame: Frame) -> datetime:
+    """Return the time of the clock that is behind the others: that day has begun in every restaurant."""
+    clocks = [frame.now.astimezone(one.zone()) for one in frame.chosen] or [frame.now]
+    return min(clock.replace(tzinfo=None) for clock in clocks)
+
+
+def _choice(request: HttpRequest, now: datetime) -> tuple[Choice, str]:
     """Return the period that the address names, else today, and what is wrong with the address."""
-    zone = frame.chosen[0].zone() if frame.chosen else frame.now.tzinfo
-    now = frame.now.astimezone(zone).replace(tzinfo=None)
     try:
         return Choice.read(request.GET.get("by", ""), request.GET.get("at", ""), now=now), ""
     except ValueError:
@@ -85,4 +92,6 @@ def _counted(report: Report, frame: Frame) -> str:
     """Say up to when the figures go, on the clock of the first restaurant."""
     if report.counted_until is None or not frame.chosen:
         return ""
-    return clock_text(report.counted_until, frame.chosen[0].zone(), now=frame.now)
+    zone = frame.chosen[0].zone()
+    words = clock_text(report.counted_until, zone, now=frame.now)
+    return f"{words} {offset_text(report.counted_until, zone)}" if frame.many_zones else words
