@@ -20,7 +20,6 @@ from attention.notifications.services import (
     BadAddress,
     check_address,
     deliver,
-    described,
     schema_of,
 )
 from attention.notifications.text import Message
@@ -66,9 +65,7 @@ def lan(settings: LazySettings) -> None:
     ],
 )
 def test_address_is_taken_and_shown_without_its_secrets(address: str, shown: str, service: str) -> None:
-    check_address(address)
-
-    assert described(address) == (service, shown)
+    assert check_address(address) == (service, shown)
 
 
 @pytest.mark.parametrize(
@@ -265,6 +262,16 @@ def test_secrets_are_neither_logged_nor_kept_in_errors(
     assert "notifications.not_sent" in written
     for part in ("qzxsecret", "QZXsecret", "123456789"):
         assert part not in written
+
+
+@pytest.mark.parametrize("address", ["123:qzxsecret tgram://x", "qzxsecret://x", "tgram://123:qzxsecret/"])
+def test_what_is_pasted_wrongly_is_not_logged(
+    address: str, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
+) -> None:
+    with caplog.at_level(logging.DEBUG), pytest.raises(BadAddress):
+        check_address(address)
+
+    assert "qzxsecret" not in caplog.text + "".join(capfd.readouterr())
 
 
 def test_what_apprise_says_of_itself_is_not_logged(caplog: pytest.LogCaptureFixture) -> None:
