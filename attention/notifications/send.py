@@ -6,6 +6,7 @@ number. And the order is the channel's, so it is the channel that a worker lease
 """
 
 import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -26,6 +27,8 @@ Clock = Callable[[], datetime]
 LEASE = timedelta(seconds=6)
 """Then a worker that holds a channel counts as dead; one that lives renews it every ``RENEW_S``."""
 RENEW_S = 2.0
+RENEWED_FOR_S = 30.0
+"""A sending that takes so long hangs, and another worker may have the channel."""
 TURN = timedelta(seconds=8)
 """After so long other channels have their turn."""
 PAUSES = tuple(timedelta(seconds=s) for s in (5, 15, 60, 180, 600, 1200))
@@ -101,8 +104,9 @@ def _kept(claim: Claim, clock: Clock) -> Iterator[None]:
 
 
 def _renew(claim: Claim, clock: Clock, is_done: threading.Event) -> None:
+    last = time.monotonic() + RENEWED_FOR_S
     try:
-        while not is_done.wait(RENEW_S):
+        while not is_done.wait(RENEW_S) and time.monotonic() < last:
             until = clock() + LEASE
             held = Channel.objects.filter(pk=claim.channel_id, leased_until=claim.leased_until)
             if not held.update(leased_until=until):

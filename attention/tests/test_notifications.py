@@ -611,6 +611,32 @@ def test_lease_is_renewed_while_a_receiver_is_slow(
     assert len(receiver.got) == 1
 
 
+@pytest.mark.django_db(transaction=True)
+def test_lease_of_a_sending_that_hangs_is_left_to_others(
+    receiver: Receiver, place: Organization, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(send, "RENEW_S", 0.05)
+    monkeypatch.setattr(send, "RENEWED_FOR_S", 0.2)
+    monkeypatch.setattr(send, "LEASE", timedelta(seconds=0.3))
+    channel = make_channel(receiver)
+    make_item(place)
+    clock = db_clock.exactly_now
+    plan.plan_all(now=clock())
+    others: list[send.Claim | None] = []
+
+    def hang() -> None:
+        sleep(1.5)
+        others.append(send.claim_next(channel.pk, now=clock()))
+        connection.close()
+
+    receiver.before = hang
+    send.send_due(channel.pk, clock=clock)
+
+    [other] = others
+    assert other is not None
+    assert told(channel) == [SENT]
+
+
 # --- tests and retention -------------------------------------------------------------------------------
 
 
