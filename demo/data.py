@@ -62,10 +62,13 @@ def ensure_demo(*, seed: int, webhook_token: str, sandbox_url: str) -> None:
 def ensure_channel(sandbox_url: str) -> None:
     """Have the sandbox told of what needs attention; the worker sends the test that the first steps want."""
     now = db_clock.now()
+    leads = {
+        "address": channel_address(sandbox_url),
+        "service": "JSON",
+        "shown_address": "json://127.0.0.1/…",
+    }
     channel, _ = Channel.objects.update_or_create(
-        name=LOGIN_NAME,
-        defaults={"address": channel_address(sandbox_url)},
-        create_defaults={"address": channel_address(sandbox_url), "active_since": now},
+        name=LOGIN_NAME, defaults=leads, create_defaults=leads | {"active_since": now}
     )
     if channel.tried_at is None:
         plan_test(channel, now=now)

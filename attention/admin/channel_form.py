@@ -12,12 +12,19 @@ from unfold.widgets import (
     UnfoldAdminTextInputWidget,
 )
 
+from attention.access import rules_for
 from attention.models.channels import Channel, Language
 from attention.models.items import Severity
 from attention.rules.registry import RULES
+from core.access import AnyUser
 from core.display import Text
+from orders.permissions import SEES_PEOPLE
+from organizations.access import is_restricted
 from organizations.admin.login_form import SecretInput
 
+_TELLING = frozenset(
+    {"is_active", "address", "restaurants", "rules", "least_severity", "allows_personal_data"}
+)
 _NO_HINTS = {"autocomplete": "off", "spellcheck": "false"}
 
 
@@ -42,8 +49,8 @@ class ChannelForm(forms.ModelForm):  # type: ignore[type-arg]  # not subscriptab
     )
     quiet_from = _clock(_("Quiet from"))
     quiet_until = _clock(_("Quiet until"))
-    is_of_restricted = False
-    """Whether the person sees some restaurants alone, and so may make no channel of all of them."""
+    user: AnyUser
+    """Whoever fills it in: a channel tells no more than they may see. Set by a class of the request."""
 
     class Meta:
         model = Channel
@@ -77,7 +84,7 @@ class ChannelForm(forms.ModelForm):  # type: ignore[type-arg]  # not subscriptab
                 self.fields[name].help_text = text
         if "rules" in self.fields:
             self.fields["rules"].choices = self._rule_choices()  # type: ignore[attr-defined]
-        if "restaurants" in self.fields and self.is_of_restricted:
+        if "restaurants" in self.fields and is_restricted(self.user):
             self.fields["restaurants"].required = True
             self.fields["restaurants"].help_text = _("You see some restaurants: tick which of them.")
         if "address" in self.fields:
@@ -107,7 +114,7 @@ class ChannelForm(forms.ModelForm):  # type: ignore[type-arg]  # not subscriptab
             kept: str = self.instance.address
             return kept
         try:
-            check_address(given)
+            self.instance.service, self.instance.shown_address = check_address(given)
         except BadAddress as error:
             raise forms.ValidationError(str(error)) from error
         return given
@@ -120,4 +127,24 @@ class ChannelForm(forms.ModelForm):  # type: ignore[type-arg]  # not subscriptab
             self.add_error(missing, _("Quiet hours need a beginning and an end."))
         elif begins is not None and begins == ends:
             self.add_error("quiet_until", _("They would end when they begin. Leave both empty for none."))
+        if self._tells_more(cleaned):
+            self._check_rights(cleaned)
         return cleaned
+
+    def _tells_more(self, cleaned: dict[str, Any]) -> bool:
+        """Tell whether more may be told by this, or to somebody else; what stands already is no matter."""
+        changed = set(self.changed_data) & _TELLING
+        return bool(changed if cleaned.get("is_active") else changed - {"is_active"})
+
+    def _check_rights(self, cleaned: dict[str, Any]) -> None:
+        titles = {rule.name: capfirst(str(rule.title)) for rule in RULES}
+        chosen = set(cleaned.get("rules") or titles)
+        hidden = [titles[name] for name in titles if name in chosen - set(rules_for(self.user))]
+        if hidden:
+            text = _("You may not see what these rules find, so tick others: %(rules)s.")
+            self.add_error("rules", text % {"rules": "; ".join(hidden)})
+        if cleaned.get("allows_personal_data") and not self.user.has_perm(SEES_PEOPLE):
+            text = _(
+                "You may not see names and phones of guests in full, so a channel of yours may not, either."
+            )
+            self.add_error("allows_personal_data", text)

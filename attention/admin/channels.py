@@ -37,7 +37,6 @@ from core.admin.filters import Choice, choices_filter
 from core.admin.list_links import keep_filters
 from core.database import db_clock
 from core.display import EMPTY, ago_text, clock, stacked, truncated
-from organizations.access import is_restricted
 from organizations.admin.zones import InZones, naming_zones
 
 if TYPE_CHECKING:
@@ -92,28 +91,31 @@ class ChannelAdmin(HubAdmin[Channel]):
         self, request: HttpRequest, obj: Channel | None = None, change: bool = False, **kwargs: Any
     ) -> type[ModelForm[Channel]]:
         form = super().get_form(request, obj, change=change, **kwargs)
-        return type("OwnForm", (form,), {"is_of_restricted": is_restricted(request.user)})
+        return type("OwnForm", (form,), {"user": request.user})
 
     def save_model(self, request: HttpRequest, obj: Channel, form: ModelForm[Channel], change: bool) -> None:
-        if not change or ("is_active" in form.changed_data and obj.is_active):
+        """Write of a channel that is there what was changed alone: a sender may write its own lines now."""
+        changed = set(form.changed_data) - {"restaurants"}
+        if not change or ("is_active" in changed and obj.is_active):
             obj.active_since = db_clock.now()
-        if change and "address" in form.changed_data:
-            obj.tried_at = obj.failing_since = None
-            obj.last_error = ""
-        super().save_model(request, obj, form, change)
+            changed.add("active_since")
+        if not change:
+            obj.save()
+            return
+        if "address" in changed:
+            obj.tried_at, obj.failing_since, obj.last_error = None, None, ""
+            changed |= {"service", "shown_address", "tried_at", "failing_since", "last_error"}
+        obj.save(update_fields={*changed, "changed_at"})
 
     def page_context(self, request: HttpRequest, row: Channel) -> Context:
-        from attention.notifications.services import described  # heavy: see there
-
         now = db_clock.now()
-        service, address = described(row.address)
         tests = row.notifications.filter(kind=Kind.TEST)
         return {
             "channel": row,
             "badge": channel_badge(row),
             "headline": [
-                (gettext("Service"), service or EMPTY),
-                (gettext("Address"), address),
+                (gettext("Service"), row.service or EMPTY),
+                (gettext("Address"), row.shown_address or EMPTY),
                 (gettext("Last sent"), ago_text(row.last_sent_at, now) if row.last_sent_at else EMPTY),
                 (gettext("Test arrived"), ago_text(row.tried_at, now) if row.tried_at else EMPTY),
             ],

@@ -26,6 +26,8 @@ class Migration(migrations.Migration):
                 ("name", models.CharField(max_length=200, unique=True, verbose_name="name")),
                 ("is_active", models.BooleanField(default=True, verbose_name="active")),
                 ("address", organizations.fields.EncryptedTextField(verbose_name="address")),
+                ("service", models.CharField(editable=False, max_length=200)),
+                ("shown_address", models.CharField(editable=False, max_length=300)),
                 ("rules", models.JSONField(blank=True, default=list, verbose_name="rules")),
                 (
                     "least_severity",
@@ -207,6 +209,10 @@ class Migration(migrations.Migration):
         migrations.AddIndex(
             model_name="notification",
             index=models.Index(models.F("channel"), models.F("queued_at"), name="notifications_queued"),
+        ),
+        migrations.AddIndex(
+            model_name="notification",
+            index=models.Index(models.F("channel"), models.F("planned_at"), name="notifications_planned"),
         ),
         migrations.AddIndex(
             model_name="notification",

@@ -32,6 +32,9 @@ class Channel(models.Model):
     name = models.CharField(_("name"), max_length=200, unique=True)
     is_active = models.BooleanField(_("active"), default=True)
     address = EncryptedTextField(_("address"))
+    service = models.CharField(max_length=200, editable=False)
+    shown_address = models.CharField(max_length=300, editable=False)
+    """What is no secret of the address: the name of its service, and its schema with the server."""
     rules = models.JSONField(_("rules"), default=list, blank=True)
     """Names of rules; empty: all of them."""
     restaurants = models.ManyToManyField(
@@ -176,6 +179,7 @@ class Notification(models.Model):
         indexes = [
             models.Index("channel", "id", name="notifications_channel"),
             models.Index("channel", "queued_at", name="notifications_queued"),
+            models.Index("channel", "planned_at", name="notifications_planned"),
             models.Index(
                 "channel",
                 "id",

@@ -15,7 +15,8 @@ UNREADABLE = "unreadable_address"
 REFUSED = "refused"
 CRASHED = "plugin_failed"
 
-ENDED, TAKEN, RESOLVED, SNOOZED, SWITCHED_OFF = "ended", "taken", "resolved", "snoozed", "switched_off"
+ENDED, TAKEN, RESOLVED, SNOOZED = "ended", "taken", "resolved", "snoozed"
+NOT_CHOSEN, SWITCHED_OFF = "not_chosen", "switched_off"
 
 _TEXTS: dict[str, Text] = {
     PRIVATE: gettext_lazy(
@@ -39,6 +40,7 @@ _TEXTS: dict[str, Text] = {
     TAKEN: gettext_lazy("Somebody had taken it by then."),
     RESOLVED: gettext_lazy("Somebody had resolved it by then."),
     SNOOZED: gettext_lazy("Somebody had snoozed it by then."),
+    NOT_CHOSEN: gettext_lazy("The channel did not tell of it any more: its choices were changed."),
     SWITCHED_OFF: gettext_lazy("The channel was switched off."),
     "http_400": gettext_lazy(
         "The receiver does not understand the message: the recipient (chat, room, address) may be wrong, or "
@@ -76,5 +78,7 @@ def words(code: str) -> str:
 
 
 def is_of_this_message(code: str) -> bool:
-    """Tell whether another message may well be taken: the receiver was there, and refused this one."""
+    """Tell whether another message may well be taken: this one was refused, or broke the plug-in."""
+    if code == CRASHED:
+        return True
     return code.startswith("http_4") and code not in ("http_408", "http_425", "http_429")

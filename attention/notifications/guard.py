@@ -22,6 +22,8 @@ from iiko_client.http.addresses import is_public
 
 WITHIN_S = 10.0
 """All of a sending, however slowly the receiver answers; then its connections are cut."""
+_CUT_EVERY_S = 1.0
+"""Again after that: one that was being made is there by then."""
 
 _CONNECTS = frozenset({"socket.connect", "socket.sendto", "socket.sendmsg"})
 _FORBIDDEN = frozenset(
@@ -29,9 +31,11 @@ _FORBIDDEN = frozenset(
         *("subprocess.Popen", "os.system", "os.exec", "os.posix_spawn", "os.spawn", "os.fork", "os.forkpty"),
         *("pty.spawn", "ctypes.dlopen", "syslog.syslog", "syslog.openlog"),
         *("os.remove", "os.rename", "os.mkdir", "os.rmdir", "os.link", "os.symlink", "os.chmod"),
+        *("os.truncate", "os.chown", "os.utime", "sqlite3.connect", "socket.bind"),
     }
 )
-_WATCHED = _CONNECTS | _FORBIDDEN | {"open", "socket.__new__"}
+_NETWORK = _CONNECTS | {"socket.__new__"}
+_WATCHED = _NETWORK | _FORBIDDEN | {"open"}
 _FOLDERS = (sys.prefix, f"{sys.prefix}/lib", sys.base_prefix, "/usr/share/zoneinfo")
 _READABLE = tuple({f"{os.path.realpath(folder)}/" for folder in _FOLDERS})
 """Python, its packages and the time zones: modules are loaded when they are needed first."""
@@ -54,11 +58,16 @@ class Guard:
         self.http_status = 0
         self.is_unanswered = False
         self._may_be_private = may_be_private
+        self._is_over = False
         self._sockets: WeakSet[socket.socket] = WeakSet()
+        self._lock = threading.RLock()  # garbage that is collected under it may make sockets, too
 
     def check(self, event: str, arguments: tuple[Any, ...]) -> None:
+        if self._is_over and event in _NETWORK:
+            self._refuse(NO_ANSWER)
         if event == "socket.__new__":
-            self._sockets.add(arguments[0])
+            with self._lock:
+                self._sockets.add(arguments[0])
         elif event in _CONNECTS:
             if not (self._may_be_private or _is_public(arguments[1])):
                 self._refuse(PRIVATE)
@@ -70,9 +79,12 @@ class Guard:
         raise Refused(error)
 
     def cut(self) -> None:
-        """End all connections, so that whoever reads from one goes on."""
+        """End all connections, so that whoever reads from one goes on, and let none be made."""
+        self._is_over = True
         self.error = self.error or NO_ANSWER
-        for one in list(self._sockets):
+        with self._lock:
+            sockets = list(self._sockets)
+        for one in sockets:
             with contextlib.suppress(OSError):
                 socket.socket.shutdown(one, socket.SHUT_RDWR)
 
@@ -153,12 +165,18 @@ def guarded(*, may_be_private: bool, within_s: float = WITHIN_S) -> Iterator[Gua
     """Watch what this thread does, and cut its connections after ``within_s``."""
     install()
     guard = Guard(may_be_private=may_be_private)
-    timer = threading.Timer(within_s, guard.cut)
-    timer.daemon = True
-    timer.start()
+    is_done = threading.Event()
+    threading.Thread(target=_cut_late, args=(guard, is_done, within_s), daemon=True).start()
     token = _active.set(guard)
     try:
         yield guard
     finally:
         _active.reset(token)
-        timer.cancel()
+        is_done.set()
+
+
+def _cut_late(guard: Guard, is_done: threading.Event, within_s: float) -> None:
+    pause = within_s
+    while not is_done.wait(pause):
+        guard.cut()
+        pause = _CUT_EVERY_S

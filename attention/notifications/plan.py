@@ -4,7 +4,7 @@ Every look writes down what is open and was not told yet, once for each cause, a
 for the end of quiet hours, or for room within the hour. A look that is repeated finds nothing to do.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Sequence, Set
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -13,18 +13,15 @@ from django.db.models import Q, QuerySet
 
 from attention.models.channels import LIMITED_OVER, Channel, Kind, Notification, SendState
 from attention.models.items import AttentionItem, Severity
-from attention.notifications.errors import (
-    ENDED,
-    RESOLVED,
-    SNOOZED,
-    SWITCHED_OFF,
-    TAKEN,
-    is_of_this_message,
-)
+from attention.notifications.errors import SWITCHED_OFF, is_of_this_message
 from attention.notifications.text import zone_of
+from attention.notifications.wanted import Wanted
 
 FLAPS_WITHIN = timedelta(minutes=15)
 """What ended and began again so soon after it was told waits: a rule to and fro is one message."""
+
+_Failure = tuple[int | None, int, str]
+"""Item, number and error of a message that was given up."""
 
 
 def plan_all(*, now: datetime) -> list[int]:
@@ -45,36 +42,10 @@ def plan_channel(channel_id: int, *, now: datetime) -> None:
         for one in channel.notifications.unfinished().exclude(kind=Kind.TEST):
             one.end(SendState.DROPPED, now=now, error=SWITCHED_OFF)
         return
-    planning = _Planning(channel, now)
+    planning = _Planning(channel, Wanted.by(channel), now)
     planning.drop_what_is_over()
     planning.queue(planning.waiting(), are_held=True)
     planning.queue(planning.new_ones(), are_held=False)
-
-
-def not_needed(item: AttentionItem, now: datetime) -> str:
-    """Return why nobody has to be told of an item any more, as a code; empty: they have to."""
-    if item.ended_at is not None:
-        return ENDED
-    if item.resolved_at is not None:
-        return RESOLVED
-    if item.taken_at is not None:
-        return TAKEN
-    return SNOOZED if item.snoozed_until is not None and item.snoozed_until > now else ""
-
-
-def chosen(channel: Channel, now: datetime) -> QuerySet[AttentionItem]:
-    """Return the open items that a channel tells of and nobody has taken."""
-    items = AttentionItem.objects.open(now).filter(
-        taken_at__isnull=True, severity__gte=channel.least_severity, opened_at__gte=channel.active_since
-    )
-    # Not by the channel that it is about.
-    items = items.exclude(subject=f"channel:{channel.pk}")
-    if channel.rules:
-        items = items.filter(rule__in=channel.rules)
-    restaurants = list(channel.restaurants.values_list("iiko_id", flat=True))
-    if restaurants:
-        items = items.filter(organization_id__in=restaurants)
-    return items.select_related("organization").order_by("id")
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,11 +53,12 @@ class _Planning:
     """One look at one channel, whose row is locked."""
 
     channel: Channel
+    wanted: Wanted
     now: datetime
 
     def drop_what_is_over(self) -> None:
         for one in self._held():
-            if one.item is not None and (reason := not_needed(one.item, self.now)):
+            if one.item is not None and (reason := self.wanted.not_needed(one.item, self.now)):
                 one.end(SendState.DROPPED, now=self.now, error=reason)
 
     def waiting(self) -> list[Notification]:
@@ -95,16 +67,17 @@ class _Planning:
 
     def new_ones(self) -> list[Notification]:
         """Write down what was not told yet; return what may go now."""
-        items = list(chosen(self.channel, self.now))
+        items = list(self.wanted.items(self.now))
         told = self.channel.notifications.filter(item__in=items).order_by("item_id", "-number")
         last = {one.item_id: one for one in told.distinct("item_id")}
+        failures = set(told.filter(state=SendState.FAILED).values_list("item_id", "number", "error"))
         flapping = self._told_lately()
         made = []
         for item in items:
             is_new = item.pk not in last
             if is_new and (item.rule, item.subject) in flapping:
                 continue
-            one = self._first(item) if is_new else self._next(item, last[item.pk])
+            one = self._first(item) if is_new else self._next(item, last[item.pk], failures)
             if one is not None:
                 made.append(one)
         Notification.objects.bulk_create(made)
@@ -136,15 +109,17 @@ class _Planning:
     def _first(self, item: AttentionItem) -> Notification:
         return self._made(item, 0, Kind.NEW)
 
-    def _next(self, item: AttentionItem, last: Notification) -> Notification | None:
+    def _next(self, item: AttentionItem, last: Notification, failures: Set[_Failure]) -> Notification | None:
         """Tell of an item again: given back before it was told, slept long enough, or not taken.
 
-        Or given up while the receiver was away, which takes messages again.
+        Or given up while the receiver was away, which takes messages again; twice for one reason it is
+        the message that does not go through.
         """
         if last.finished_at is None:
             return None
         is_back = self.channel.failing_since is None and not is_of_this_message(last.error)
-        if last.state == SendState.DROPPED or (last.state == SendState.FAILED and is_back):
+        is_first_time = (item.pk, last.number - 1, last.error) not in failures
+        if last.state == SendState.DROPPED or (last.state == SendState.FAILED and is_back and is_first_time):
             return self._made(item, last.number + 1, Kind.NEW)
         is_awake_again = item.snoozed_until is not None and last.planned_at < item.snoozed_until
         pause = timedelta(minutes=self.channel.repeat_minutes)

@@ -6,6 +6,7 @@ number. And the order is the channel's, so it is the channel that a worker lease
 """
 
 import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -16,8 +17,8 @@ from django.db import DatabaseError, connection, transaction
 
 from attention.models.channels import Channel, Kind, Notification, SendState
 from attention.notifications import errors
-from attention.notifications.plan import not_needed
 from attention.notifications.text import Message, message_of
+from attention.notifications.wanted import Wanted
 
 logger = structlog.stdlib.get_logger(__name__)
 
@@ -26,6 +27,8 @@ Clock = Callable[[], datetime]
 LEASE = timedelta(seconds=6)
 """Then a worker that holds a channel counts as dead; one that lives renews it every ``RENEW_S``."""
 RENEW_S = 2.0
+RENEWED_FOR_S = 30.0
+"""A sending that takes so long hangs, and another worker may have the channel."""
 TURN = timedelta(seconds=8)
 """After so long other channels have their turn."""
 PAUSES = tuple(timedelta(seconds=s) for s in (5, 15, 60, 180, 600, 1200))
@@ -68,12 +71,13 @@ def claim_next(channel_id: int, *, now: datetime) -> Claim | None:
     if channel is None or (channel.leased_until is not None and channel.leased_until > now):
         return None
     _take_over(channel, now)
+    wanted = Wanted.by(channel)
     due = channel.notifications.due(now).select_related("item__organization", "item__order").order_by("id")
     # One at a time: there may be many, and what is not needed leaves the queue.
     while (row := due.first()) is not None:
         row.channel = channel
-        parts = _parts(row, now)
-        if reason := _not_needed(row, parts, channel, now):
+        parts = _parts(row, wanted, now)
+        if reason := _not_needed(row, parts, wanted, now):
             row.end(SendState.DROPPED, now=now, error=reason)
             continue
         row.state, row.attempts, row.next_attempt_at = SendState.SENDING, row.attempts + 1, None
@@ -100,8 +104,9 @@ def _kept(claim: Claim, clock: Clock) -> Iterator[None]:
 
 
 def _renew(claim: Claim, clock: Clock, is_done: threading.Event) -> None:
+    last = time.monotonic() + RENEWED_FOR_S
     try:
-        while not is_done.wait(RENEW_S):
+        while not is_done.wait(RENEW_S) and time.monotonic() < last:
             until = clock() + LEASE
             held = Channel.objects.filter(pk=claim.channel_id, leased_until=claim.leased_until)
             if not held.update(leased_until=until):
@@ -120,26 +125,26 @@ def _take_over(channel: Channel, now: datetime) -> None:
         logger.warning("notifications.taken_over", channel_id=channel.pk)
 
 
-def _parts(row: Notification, now: datetime) -> list[Notification]:
+def _parts(row: Notification, wanted: Wanted, now: datetime) -> list[Notification]:
     """Return the parts of a digest that are still to be told, and end the others."""
     if row.kind != Kind.DIGEST:
         return []
     left = []
     for part in row.parts.unfinished().select_related("item__organization", "item__order").order_by("id"):
-        if part.item is not None and (reason := not_needed(part.item, now)):
+        if part.item is not None and (reason := wanted.not_needed(part.item, now)):
             part.end(SendState.DROPPED, now=now, error=reason)
         else:
             left.append(part)
     return left
 
 
-def _not_needed(row: Notification, parts: Sequence[Notification], channel: Channel, now: datetime) -> str:
+def _not_needed(row: Notification, parts: Sequence[Notification], wanted: Wanted, now: datetime) -> str:
     if row.kind == Kind.TEST:
         return ""
-    if not channel.is_active:
+    if not wanted.channel.is_active:
         return errors.SWITCHED_OFF
     if row.item is not None:
-        return not_needed(row.item, now)
+        return wanted.not_needed(row.item, now)
     return "" if parts else errors.ENDED
 
 

@@ -7,6 +7,7 @@ message again that the second refused.
 Imported by those who need it, when they do: apprise and its plug-ins take a second and 50 MB.
 """
 
+import re
 from functools import cache
 
 import structlog
@@ -83,8 +84,10 @@ def _asset() -> AppriseAsset:
     )
 
 
-def check_address(address: str) -> None:
+def check_address(address: str) -> tuple[str, str]:
     """Refuse an address that nothing can be sent to; where a name leads is looked at when it is sent.
+
+    Return what is no secret of it: the name of its service, and the schema with the server.
 
     Raises:
         BadAddress
@@ -105,6 +108,7 @@ def check_address(address: str) -> None:
                 "allows it: NOTIFY_ALLOW_PRIVATE_ADDRESSES=1."
             )
             raise BadAddress(words) from error
+    return str(service.service_name)[:200], f"{service.schema}://{host + '/' if host else ''}…"
 
 
 def open_service(address: str) -> NotifyBase:
@@ -125,7 +129,8 @@ def open_service(address: str) -> NotifyBase:
         service = Apprise.instantiate(address, asset=_asset(), suppress_exceptions=False)
     except Exception as error:  # noqa: BLE001  # each plug-in raises what it likes of an address it cannot read
         service = None
-        logger.info("notifications.address_unreadable", schema=schema, error=type(error).__name__)
+        known = schema if schema in plugins else ""
+        logger.info("notifications.address_unreadable", schema=known, error=type(error).__name__)
     if service is None:
         raise BadAddress(_unreadable(schema, is_known=schema in plugins))
     service.socket_connect_timeout, service.socket_read_timeout = _CONNECT_S, _READ_S
@@ -134,7 +139,10 @@ def open_service(address: str) -> NotifyBase:
 
 
 def schema_of(address: str) -> str:
-    return address.partition("://")[0].strip().lower() if "://" in address else ""
+    """Return the schema in small letters; empty where what stands before :// is something else."""
+    schema, is_there, _rest = address.partition("://")
+    schema = schema.strip().lower()
+    return schema if is_there and re.fullmatch(r"[a-z0-9]{1,20}", schema) else ""
 
 
 def _packages(plugin: type[NotifyBase]) -> str:
@@ -152,18 +160,6 @@ def _unreadable(schema: str, *, is_known: bool) -> str:
     return _(
         "This is no address that the hub knows. It begins with tgram://, mailtos://, vk:// or jsons://, say."
     )
-
-
-def described(address: str) -> tuple[str, str]:
-    """Show of an address what is no secret: the name of its service, and the schema with the server."""
-    _plugins()
-    try:
-        with guarded(may_be_private=True):
-            service = open_service(address)
-    except BadAddress:
-        return "", f"{schema_of(address)}://…"
-    host = _host(service)
-    return str(service.service_name), f"{service.schema}://{host + '/' if host else ''}…"
 
 
 def _host(service: NotifyBase) -> str:

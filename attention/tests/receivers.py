@@ -80,6 +80,8 @@ def make_channel(receiver: Receiver | None = None, *restaurants: Organization, *
     usual: dict[str, Any] = {
         "name": f"channel {Channel.objects.count() + 1}",
         "address": receiver.address if receiver else "json://127.0.0.1:9/hook",
+        "service": "JSON",
+        "shown_address": "json://127.0.0.1/…",
         "language": "en",
         "least_severity": Severity.INFO,
         "active_since": NOON - timedelta(days=300),

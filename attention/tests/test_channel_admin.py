@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 from django.conf import LazySettings
-from django.contrib.auth.models import Group, User
+from django.contrib.auth.models import Group, Permission, User
 from django.contrib.messages import get_messages
 from django.test import Client
 from django.urls import reverse
@@ -128,6 +128,33 @@ def test_wrong_input_is_refused_in_words(changes: dict[str, Any], field: str, wo
     assert "qzxsecret" not in response.content.decode()
 
 
+def test_page_of_a_channel_loads_no_plug_in(place: Organization) -> None:
+    channel = make_channel(address="qzxsecret", service="Telegram", shown_address="tgram://…")
+
+    page = administrator().get(f"{LIST}{channel.pk}/change/").content.decode()
+
+    assert "tgram://…" in page
+    assert "Telegram" in page
+
+
+def test_saving_leaves_what_a_sender_wrote_meanwhile(
+    place: Organization, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    channel = make_channel(address=TELEGRAM, failing_since=NOON, last_error="no_answer", leased_until=NOON)
+    save = Channel.save
+
+    def save_late(obj: Channel, **kwargs: Any) -> None:
+        Channel.objects.filter(pk=obj.pk).update(failing_since=None, last_error="", last_sent_at=NOON)
+        save(obj, **kwargs)
+
+    monkeypatch.setattr(Channel, "save", save_late)
+    administrator().post(f"{LIST}{channel.pk}/change/", form(address="", name="Renamed"))
+
+    channel.refresh_from_db()
+    assert (channel.name, channel.failing_since, channel.last_error) == ("Renamed", None, "")
+    assert channel.last_sent_at == NOON
+
+
 def test_inactive_channel_that_is_switched_on_begins_anew(place: Organization) -> None:
     channel = make_channel(is_active=False)
     before = db_clock.now()
@@ -207,6 +234,49 @@ def test_restricted_administrator_sees_and_makes_channels_of_own_restaurants(pla
     refused = client.post(ADD, form(restaurants=[other.pk]))
     assert "restaurants" in refused.context["adminform"].form.errors
     assert client.post(ADD, form(restaurants=[place.pk])).status_code == 302
+
+
+def lacking(*names: str) -> Client:
+    """Sign in an administrator who lacks these permissions."""
+    client = administrator()
+    group = Group.objects.get(name="Administrator")
+    for name in names:
+        label, codename = name.split(".")
+        group.permissions.remove(Permission.objects.get(content_type__app_label=label, codename=codename))
+    return client
+
+
+def test_channel_tells_no_rules_that_its_maker_may_not_see(place: Organization) -> None:
+    client = lacking("orders.view_order")
+
+    for rules in ([], ["late", "command_refused"]):
+        refused = client.post(ADD, form(rules=rules)).context["adminform"].form
+        assert "You may not see what these rules find" in str(refused.errors["rules"])
+
+    assert client.post(ADD, form(rules=["webhook_unregistered"])).status_code == 302
+    channel = make_channel(name="of another", address=TELEGRAM)
+    url = f"{LIST}{channel.pk}/change/"
+    usual = {"least_severity": "10", "language": "en", "name": "of another"}
+    refused = client.post(url, form(**usual)).context["adminform"].form  # another address
+    assert list(refused.errors) == ["rules"]
+    assert client.post(url, form(**usual | {"address": "", "is_active": None})).status_code == 302
+    refused = client.post(url, form(**usual | {"address": ""})).context["adminform"].form
+    assert list(refused.errors) == ["rules"]
+    assert (
+        client.post(url, form(**usual | {"address": "", "is_active": None, "name": "x"})).status_code == 302
+    )
+
+
+def test_channel_names_guests_only_by_who_may_see_them(place: Organization) -> None:
+    changes = form(allows_personal_data="on")
+
+    refused = lacking("loyalty.view_personal_data").post(ADD, changes).context["adminform"].form
+
+    assert list(refused.errors) == ["allows_personal_data"]
+    Group.objects.get(name="Administrator").permissions.add(
+        Permission.objects.get(content_type__app_label="loyalty", codename="view_personal_data")
+    )
+    assert administrator().post(ADD, changes).status_code == 302
 
 
 def test_log_shows_what_was_sent_to_those_who_see_the_channel(

@@ -6,6 +6,7 @@ from time import sleep
 from typing import Any
 
 import pytest
+from apprise.plugins.custom_json import NotifyJSON
 from django.conf import LazySettings
 from django.contrib.auth.models import User
 from django.db import connection
@@ -162,6 +163,48 @@ def test_what_nobody_has_to_look_at_any_more_is_not_sent(
 
     assert receiver.got == []
     assert told(channel) == [("new", "dropped", reason)]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"rules": ["late"]}, {"least_severity": Severity.CRITICAL}, {}],
+    ids=["rules", "severity", "place"],
+)
+def test_what_a_narrowed_channel_tells_of_no_more_is_not_sent(
+    receiver: Receiver, place: Organization, change: dict[str, Any]
+) -> None:
+    other = make_other_organization()
+    channel = make_channel(receiver, place, other)
+    make_item(other)
+    plan.plan_all(now=NOON)
+
+    if change:
+        Channel.objects.filter(pk=channel.pk).update(**change)
+    else:
+        channel.restaurants.remove(other)
+    send.send_due(channel.pk, clock=lambda: NOON + SECOND)
+
+    assert receiver.got == []
+    assert told(channel) == [("new", "dropped", "not_chosen")]
+
+
+def test_digest_and_quiet_hours_keep_nothing_of_a_restaurant_that_was_unticked(
+    receiver: Receiver, place: Organization
+) -> None:
+    other = make_other_organization()
+    held = make_channel(receiver, place, other, quiet_from=time(0), quiet_until=time(23, 59))
+    limited = make_channel(receiver, place, other, most_per_hour=1)
+    make_item(other)
+    mine = make_item(place)
+    plan.plan_all(now=NOON)
+
+    for channel in (held, limited):
+        channel.restaurants.remove(other)
+    look(NOON + SECOND)
+
+    assert [body["items"] for body in receiver.bodies] == [[mine.pk]]
+    assert told(held) == [("new", "dropped", "not_chosen"), ("new", "held", "")]
+    assert told(limited, Kind.NEW) == [("new", "dropped", "not_chosen"), SENT]
 
 
 def test_item_given_back_before_it_was_told_is_told(receiver: Receiver, place: Organization) -> None:
@@ -416,6 +459,47 @@ def test_what_was_given_up_is_told_once_the_receiver_is_back(receiver: Receiver,
     ]
 
 
+def test_message_that_is_given_up_twice_for_one_reason_is_told_no_more(
+    receiver: Receiver, place: Organization
+) -> None:
+    channel = make_channel(receiver)
+    item = make_item(place)
+    for number in range(2):
+        Notification.objects.create(
+            channel=channel,
+            item=item,
+            number=number,
+            kind=Kind.NEW,
+            state=SendState.FAILED,
+            error="no_answer",
+            planned_at=NOON,
+            finished_at=NOON + number * HOUR,
+        )
+
+    look(NOON + 2 * HOUR)
+
+    assert receiver.got == []
+
+
+def test_message_that_breaks_a_plug_in_does_not_hold_up_the_others(
+    receiver: Receiver, place: Organization, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    channel = make_channel(receiver)
+    broken, sound = make_item(place), make_item(place)
+
+    def notify(service: NotifyJSON, **_message: object) -> bool:
+        if service.payload_extras["items"] == [broken.pk]:
+            raise ValueError
+        return True
+
+    monkeypatch.setattr(NotifyJSON, "notify", notify)
+    for minute in range(0, 180, 5):
+        look(NOON + minute * MINUTE)
+
+    assert told(channel) == [("new", "failed", "plugin_failed"), SENT]
+    assert Notification.objects.get(item=sound).sent_at == NOON
+
+
 def test_others_wait_in_order_while_the_receiver_is_away(receiver: Receiver, place: Organization) -> None:
     make_channel(receiver)
     receiver.answers = [503]
@@ -525,6 +609,32 @@ def test_lease_is_renewed_while_a_receiver_is_slow(
     assert len(set(leases)) == 4
     assert told(channel) == [SENT]
     assert len(receiver.got) == 1
+
+
+@pytest.mark.django_db(transaction=True)
+def test_lease_of_a_sending_that_hangs_is_left_to_others(
+    receiver: Receiver, place: Organization, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(send, "RENEW_S", 0.05)
+    monkeypatch.setattr(send, "RENEWED_FOR_S", 0.2)
+    monkeypatch.setattr(send, "LEASE", timedelta(seconds=0.3))
+    channel = make_channel(receiver)
+    make_item(place)
+    clock = db_clock.exactly_now
+    plan.plan_all(now=clock())
+    others: list[send.Claim | None] = []
+
+    def hang() -> None:
+        sleep(1.5)
+        others.append(send.claim_next(channel.pk, now=clock()))
+        connection.close()
+
+    receiver.before = hang
+    send.send_due(channel.pk, clock=clock)
+
+    [other] = others
+    assert other is not None
+    assert told(channel) == [SENT]
 
 
 # --- tests and retention -------------------------------------------------------------------------------

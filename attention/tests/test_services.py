@@ -3,6 +3,7 @@
 import logging
 import os
 import socket
+import sqlite3
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -20,7 +21,6 @@ from attention.notifications.services import (
     BadAddress,
     check_address,
     deliver,
-    described,
     schema_of,
 )
 from attention.notifications.text import Message
@@ -66,9 +66,7 @@ def lan(settings: LazySettings) -> None:
     ],
 )
 def test_address_is_taken_and_shown_without_its_secrets(address: str, shown: str, service: str) -> None:
-    check_address(address)
-
-    assert described(address) == (service, shown)
+    assert check_address(address) == (service, shown)
 
 
 @pytest.mark.parametrize(
@@ -155,6 +153,19 @@ def test_receiver_that_does_not_end_its_answer_is_cut_off() -> None:
     client.close()
 
 
+def test_plug_in_that_goes_on_after_its_time_makes_no_connection() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        address = server.getsockname()
+        with guarded(may_be_private=True) as watched, socket.socket() as made_before:
+            watched.cut()
+            with pytest.raises(Refused):
+                made_before.connect(address)
+            with pytest.raises(Refused):
+                socket.create_connection(address)
+
+    assert watched.error == "no_answer"
+
+
 @pytest.mark.usefixtures("lan")
 def test_receiver_that_is_not_there_is_told_from_one_that_refuses(receiver: Receiver) -> None:
     with socket.create_server(("127.0.0.1", 0)) as closed:
@@ -181,6 +192,16 @@ def test_plug_in_may_start_no_program_and_open_no_file(tmp_path: Path) -> None:
             subprocess.run(["true"], check=False)
         with pytest.raises(Refused):
             os.system("true")
+        with pytest.raises(Refused):
+            os.truncate(secret, 0)
+        with pytest.raises(Refused):
+            os.chown(secret, os.getuid(), os.getgid())
+        with pytest.raises(Refused):
+            os.utime(secret)
+        with pytest.raises(Refused):
+            sqlite3.connect(":memory:")
+        with socket.socket() as one, pytest.raises(Refused):
+            one.bind(("127.0.0.1", 0))
         Path(os.__file__).read_bytes()  # a module of Python
 
     assert watched.error == "local_access"
@@ -265,6 +286,20 @@ def test_secrets_are_neither_logged_nor_kept_in_errors(
     assert "notifications.not_sent" in written
     for part in ("qzxsecret", "QZXsecret", "123456789"):
         assert part not in written
+
+
+def test_what_stands_before_an_address_is_not_logged(
+    caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
+) -> None:
+    address = "123:qzxsecret tgram://x"
+
+    with caplog.at_level(logging.DEBUG), pytest.raises(BadAddress):
+        check_address(address)
+
+    assert schema_of(address) == ""
+    assert schema_of("TGram://x") == "tgram"
+
+    assert "qzxsecret" not in caplog.text + "".join(capfd.readouterr())
 
 
 def test_what_apprise_says_of_itself_is_not_logged(caplog: pytest.LogCaptureFixture) -> None:
