@@ -1,7 +1,5 @@
 """Items of the attention list, as the API shows them."""
 
-from datetime import datetime
-
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
@@ -11,6 +9,7 @@ from attention.models.items import AttentionEntry, AttentionItem, Severity
 from attention.words import next_step_of, sentence_of
 from core.api.fields import MomentField
 from core.api.strict import StrictSerializer
+from core.database import db_clock
 
 FIELDS = (
     *("id", "rule", "severity", "sentence", "organization_id", "order_id", "command_id"),
@@ -24,7 +23,7 @@ class NextStepSerializer(serializers.Serializer[object]):
 
 
 class AttentionItemSerializer(serializers.ModelSerializer[AttentionItem]):
-    """An item annotated with ``holder``; context ``now``."""
+    """An item annotated with ``holder``."""
 
     severity = serializers.SerializerMethodField()
     sentence = serializers.SerializerMethodField(
@@ -55,8 +54,7 @@ class AttentionItemSerializer(serializers.ModelSerializer[AttentionItem]):
         return SEVERITIES[Severity(item.severity)]
 
     def get_sentence(self, item: AttentionItem) -> str:
-        now: datetime = self.context["now"]
-        return sentence_of(item, now)
+        return sentence_of(item, db_clock.now())
 
     def get_taken_by(self, item: AttentionItem) -> str | None:
         holder: str | None = getattr(item, "holder", None)

@@ -1,7 +1,7 @@
 """``GET attention`` and what may be done with an item."""
 
 from collections.abc import Callable
-from typing import Any, cast
+from typing import cast
 
 from django.contrib.auth.models import User
 from django.db.models import QuerySet
@@ -77,9 +77,6 @@ class AttentionViewSet(mixins.RetrieveModelMixin, ScopedListViewSet[AttentionIte
         if self.action == "list":
             return serializers.AttentionItemSerializer
         return serializers.AttentionDetailSerializer
-
-    def get_serializer_context(self) -> dict[str, Any]:
-        return super().get_serializer_context() | {"now": db_clock.now()}
 
     def _act(
         self, request: Request, body: type[StrictSerializer], do: Callable[..., AttentionItem]
