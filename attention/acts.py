@@ -24,8 +24,12 @@ from orders.mirror.unlisted import take_off_board
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
 
+    from organizations.models.api_keys import ApiKey
+
 LONGEST_NOTE = 1000
 LONGEST_SNOOZE = timedelta(days=7)
+LONGEST_ACTOR = 200
+"""What the history keeps of a name."""
 OPENS_AT = time(9)
 """When a restaurant is taken to open: iiko tells the hub no opening hours."""
 
@@ -36,6 +40,12 @@ class Actor:
 
     name: str
     user: User | None = None
+
+    @classmethod
+    def of_key(cls, key: ApiKey) -> Actor:
+        """Name a key by its name, cut where it is long, and its beginning: two may have one name."""
+        ending = f" ({key.prefix})"
+        return cls(f"API: {key.name}"[: LONGEST_ACTOR - len(ending)] + ending)
 
 
 class Snooze(TextChoices):
@@ -209,5 +219,5 @@ def _told(words: str, entry: AttentionEntry, now: datetime) -> str:
 def _done(item: AttentionItem, act: Act, by: Actor, now: datetime, note: str = "") -> AttentionItem:
     item.updated_at = now
     item.save(update_fields=_WRITTEN)
-    AttentionEntry.objects.create(item=item, act=act, at=now, actor=by.name[:200], note=note.strip())
+    AttentionEntry.objects.create(item=item, act=act, at=now, actor=by.name, note=note.strip())
     return item

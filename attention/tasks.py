@@ -28,7 +28,7 @@ _senders = threading.BoundedSemaphore(SENDERS_AT_ONCE)
 def watch_rules() -> None:
     if _watching.acquire(blocking=False):
         try:
-            watch(db_clock.now())
+            watch()
         finally:
             _watching.release()
 

@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 
 import structlog
 from django.db import connection, transaction
+from django.db.models import Q
 
 from attention.models.items import Act, AttentionEntry, AttentionItem
 from attention.models.watch_run import WatchRun
@@ -19,6 +20,7 @@ from attention.rules.base import Finding, Limits, Rule
 from attention.rules.limits import limits_of
 from attention.rules.orders import subject_of
 from attention.rules.registry import RULES, rule_of
+from core.database import db_clock
 from core.database.advisory_locks import AdvisoryLock, acquire
 
 logger = structlog.stdlib.get_logger(__name__)
@@ -36,6 +38,8 @@ class Changes:
 
     begun: list[AttentionItem] = field(default_factory=list)
     changed: list[AttentionItem] = field(default_factory=list)
+    moved: list[tuple[int, int | None, int | None]] = field(default_factory=list)
+    """Items of another order now: their number, the order they were read with, and the new one."""
     lost: list[AttentionItem] = field(default_factory=list)
     ended: list[AttentionItem] = field(default_factory=list)
     failed: list[str] = field(default_factory=list)
@@ -46,8 +50,11 @@ class _RuleFailed(Exception):
     """A rule raised; what it raised is logged. The transaction may be of no more use."""
 
 
-def watch(now: datetime, rules: Sequence[Rule] = RULES) -> Changes:
-    """Look at the rules once; what one of them raises is logged, and its items stay as they are."""
+def watch(now: datetime | None = None, rules: Sequence[Rule] = RULES) -> Changes:
+    """Look at the rules once; what one of them raises is logged, and its items stay as they are.
+
+    Without ``now`` it is the time at which the passes before are over: one that waited must not undo them.
+    """
     failed: list[str] = []
     while True:
         try:
@@ -57,8 +64,9 @@ def watch(now: datetime, rules: Sequence[Rule] = RULES) -> Changes:
 
 
 @transaction.atomic
-def _watch(now: datetime, rules: Sequence[Rule], failed: list[str]) -> Changes:
+def _watch(now: datetime | None, rules: Sequence[Rule], failed: list[str]) -> Changes:
     acquire(AdvisoryLock.ATTENTION, "watch")
+    now = now or db_clock.now()
     changes = Changes(failed=failed)
     limits = limits_of(rules)
     current = _current_items()
@@ -102,8 +110,12 @@ def _compare(
         item = items.get(subject)
         if item is None:
             changes.begun.append(_item_of(rule, finding, now))
-        elif _take_over(item, rule, finding, now) or subject in moved:
+            continue
+        former = item.order_id
+        if _take_over(item, rule, finding, now) or subject in moved:
             changes.changed.append(item)
+        if item.order_id != former:
+            changes.moved.append((item.pk, former, item.order_id))
     for subject, item in items.items():
         if subject in found:
             continue
@@ -163,8 +175,10 @@ def _write(changes: Changes, now: datetime) -> None:
     for item in changes.ended:
         item.ended_at = now
     AttentionItem.objects.bulk_create(changes.begun)
-    facts = ["subject", "facts", "severity", "since", "organization", "order", "command", "lost_at"]
+    facts = ["subject", "facts", "severity", "since", "organization", "command", "lost_at"]
     AttentionItem.objects.bulk_update(changes.changed, [*facts, "updated_at"], batch_size=500)
+    for pk, former, order_id in changes.moved:  # unless ``attention.receivers`` has moved it meanwhile
+        AttentionItem.objects.filter(Q(order_id=former), pk=pk).update(order_id=order_id)
     _update(changes.lost, lost_at=now)
     _update(changes.ended, ended_at=now, updated_at=now)
     AttentionEntry.objects.bulk_create(

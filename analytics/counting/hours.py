@@ -5,8 +5,8 @@ now, never added to, so that a repeat changes nothing.
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Collection, Iterable, Mapping
-from datetime import datetime, tzinfo
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from datetime import datetime, timedelta, tzinfo
 
 from analytics.counting.figures import (
     CountedCommand,
@@ -23,6 +23,9 @@ from orders.models.order import Order
 
 _PARTS = ((Unit.DAY, Unit.HOUR), (Unit.WEEK, Unit.DAY), (Unit.MONTH, Unit.DAY))
 
+_NEAR = timedelta(days=1)
+"""Hours no farther apart are read by one query."""
+
 
 def count_orders(organization_id: str, hours: Collection[datetime], zone: tzinfo) -> None:
     """Count the orders that ``OrderHour`` has in these hours."""
@@ -38,20 +41,28 @@ def count_orders(organization_id: str, hours: Collection[datetime], zone: tzinfo
 
 def count_commands(organization_id: str, hours: Collection[datetime], zone: tzinfo) -> None:
     """Count the commands that were asked for in these hours."""
-    if not hours:
-        return
-    asked = OrderCommand.objects.filter(
-        order__organization_id=organization_id,
-        created_at__gte=min(hours),
-        created_at__lt=after(Unit.HOUR, max(hours), zone),
-    )
+    asked = OrderCommand.objects.filter(order__organization_id=organization_id)
     by_hour: dict[datetime, list[CountedCommand]] = {hour: [] for hour in hours}
-    for values in asked.values_list(*CountedCommand._fields).iterator():
-        command = CountedCommand(*values)
-        if (hour := beginning(Unit.HOUR, command.created_at, zone)) in by_hour:
-            by_hour[hour].append(command)
+    for since, until in _spans(hours, zone):
+        of_span = asked.filter(created_at__gte=since, created_at__lt=until)
+        for values in of_span.values_list(*CountedCommand._fields).iterator():
+            command = CountedCommand(*values)
+            if (hour := beginning(Unit.HOUR, command.created_at, zone)) in by_hour:
+                by_hour[hour].append(command)
     figures = {hour: stored(figures_of_commands(commands)) for hour, commands in by_hour.items()}
     _write(organization_id, zone, Unit.HOUR, "commands", figures)
+
+
+def _spans(hours: Collection[datetime], zone: tzinfo) -> Iterator[tuple[datetime, datetime]]:
+    """Join hours that are near: one of a month ago must not have all of the month read."""
+    span: list[datetime] = []
+    for hour in sorted(hours):
+        if span and hour - span[-1] > _NEAR:
+            yield span[0], after(Unit.HOUR, span[-1], zone)
+            span = []
+        span.append(hour)
+    if span:
+        yield span[0], after(Unit.HOUR, span[-1], zone)
 
 
 def write_missed(organization_id: str, missed: Mapping[datetime, int], zone: tzinfo) -> None:

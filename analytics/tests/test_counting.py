@@ -264,6 +264,27 @@ class Killed(BaseException):
     """As a kill: nothing after it runs."""
 
 
+@pytest.mark.parametrize("task", ["follow_changes", "count_missed"])
+def test_restaurant_that_fails_stops_none_behind_it(
+    cafe: Organization, task: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bar = make_other_organization()
+    name = {"follow_changes": "take_step", "count_missed": "count_missed_webhooks"}[task]
+    counted, counts_one = [], getattr(tasks, name)
+
+    def fails_at_the_first(organization_id: str, **values: Any) -> Any:
+        if organization_id == cafe.iiko_id:
+            raise ValueError("odd row")
+        counted.append(organization_id)
+        return counts_one(organization_id, **values)
+
+    monkeypatch.setattr(tasks, name, fails_at_the_first)
+    with pytest.raises(ValueError, match="odd row"):
+        getattr(tasks, task)()
+
+    assert set(counted) == {bar.iiko_id}
+
+
 @pytest.mark.parametrize("step", ["count_orders", "count_commands", "add_up"])
 def test_worker_killed_between_two_steps_counts_nothing_twice_nor_loses_it(
     cafe: Organization, step: str, monkeypatch: pytest.MonkeyPatch
@@ -384,6 +405,30 @@ def test_commands_are_counted_by_outcome_and_time_to_confirmation(cafe: Organiza
     before = list(PeriodFigures.objects.order_by("pk").values())
     call_command("rebuild_analytics")
     assert list(PeriodFigures.objects.order_by("pk").values()) == before
+
+
+def test_old_command_that_changes_has_no_others_read_but_of_its_hour(
+    cafe: Organization, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    order, now = put(cafe, NOON), db_clock.now()
+    month = timedelta(days=30)
+    asked = [now - month, now - month / 2, now]
+    old, _between, _new = [ask(order, at, "sent") for at in asked]
+    follow()
+    OrderCommand.objects.filter(pk=old.pk).update(state="confirmed", finished_at=db_clock.now())
+    read: list[datetime] = []
+
+    def noted(unit: Unit, moment: datetime, zone: ZoneInfo) -> datetime:
+        read.append(moment)
+        return beginning(unit, moment, zone)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(hours, "beginning", noted)
+        follow()
+
+    assert [at in read for at in asked] == [True, False, True]
+    outcomes = [set(figures) for figures in counts(Unit.HOUR, "commands").values()]
+    assert [any("confirmed" in name for name in names) for names in outcomes] == [True, False, False]
 
 
 def test_hours_of_a_day_that_is_set_back_are_two(cafe: Organization) -> None:

@@ -15,9 +15,9 @@ from django.utils.translation import gettext_lazy as _, pgettext_lazy
 
 from attention.access import rules_for
 from attention.models.items import Act, AttentionItem, Severity
-from attention.rules.registry import RULES, rule_of
+from attention.rules.registry import RULES
 from attention.states import State, in_state
-from attention.words import next_step_of, sentence_of, with_holder, zone_of
+from attention.words import next_step_of, sentence_of, title_of, with_holder, zone_of
 from core.admin.base import Context, MirrorAdmin
 from core.admin.filters import Choice, Rows, States, choices_filter, state_choices, states_filter
 from core.database import db_clock
@@ -89,7 +89,7 @@ class AttentionItemAdmin(MirrorAdmin[AttentionItem]):
 
     def _headline(self, row: AttentionItem) -> list[tuple[str, str]]:
         found = [
-            (_("Rule"), rule_of(row.rule).title),
+            (_("Rule"), title_of(row)),
             (_("Restaurant"), self.restaurant(row)),
             (capfirst(_BEGAN), self.began(row)),
             (capfirst(_("ended")), self.ended(row)),

@@ -40,7 +40,7 @@ class AttentionItemSerializer(serializers.ModelSerializer[AttentionItem]):
     since = serializers.DateTimeField(read_only=True, help_text="When the condition began.")
     opened_at = serializers.DateTimeField(read_only=True, help_text="When the hub found it.")
     taken_by = serializers.SerializerMethodField(
-        help_text="The account of the person, or `API:` and the name of the key."
+        help_text="The account of the person, or `API:`, the name of the key and its beginning."
     )
     next_step = serializers.SerializerMethodField()
 

@@ -130,6 +130,6 @@ class AttentionViewSet(mixins.RetrieveModelMixin, ScopedListViewSet[AttentionIte
 
 def _actor_of(request: Request) -> acts.Actor:
     if isinstance(request.auth, ApiKey):
-        return acts.Actor(f"API: {request.auth.name}")
+        return acts.Actor.of_key(request.auth)
     # Nobody else passes HasApiAccess.
     return acts.Actor(request.user.get_username(), cast("User", request.user))

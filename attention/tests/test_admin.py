@@ -9,7 +9,7 @@ from attention.models.items import RuleSetting
 from core.database import db_clock
 from organizations.models.access import RestaurantAccess
 from organizations.models.organization import Organization
-from tests.attention_items import LATE, LOGIN, make_item
+from tests.attention_items import LATE, LOGIN, PROBLEM, make_item
 from tests.builders import make_organization
 from tests.pages import sign_in, text
 
@@ -101,3 +101,16 @@ def test_archive_shows_the_history_of_what_a_person_may_see(
     assert "found the hub" in page
     assert administrator.get(f"{ARCHIVE}{login.pk}/change/").status_code == 302
     assert administrator.post(f"{ARCHIVE}{item.pk}/change/", {}).status_code == 403
+
+
+def test_item_of_odd_facts_leaves_the_others_in_the_archive(
+    administrator: Client, cafe: Organization
+) -> None:
+    odd = make_item(cafe, LATE, facts={"of": "another version"})
+    make_item(cafe, PROBLEM)
+
+    listed = text(administrator.get(ARCHIVE))
+    page = text(administrator.get(f"{ARCHIVE}{odd.pk}/change/"))
+
+    assert "The restaurant reports a problem with order №2." in listed
+    assert "Order is late" in page

@@ -9,7 +9,6 @@ from django.test import Client
 from attention.models.items import AttentionItem
 from core.database import db_clock
 from organizations.models.organization import Organization
-from organizations.provisioning import create_api_key
 from tests.attention_items import LATE, LOGIN, PROBLEM, history, looked, make_item
 from tests.builders import (
     OTHER_ORGANIZATION_ID,
@@ -39,6 +38,11 @@ def get(key: str, query: str = "", path: str = URL) -> Any:
     answer = Client().get(f"{path}{query}", headers=authorized(key) | {"Accept-Language": "en"})
     assert answer.status_code == 200, answer.content
     return answer.json()
+
+
+def called(name: str, key: str) -> str:
+    """Say what the history calls a key."""
+    return f"API: {name} ({key[: len('iih_12345678')]})"
 
 
 def ids(key: str, query: str = "") -> list[int]:
@@ -139,8 +143,10 @@ def test_item_is_taken_given_back_snoozed_resolved_and_opened_again(cafe: Organi
     until = (db_clock.now() + timedelta(hours=1)).replace(microsecond=0)
     written = f"{until:%Y-%m-%dT%H:%M:%SZ}"
 
+    shop = called("shop", key)
+
     taken = act(key, item, "take").json()
-    assert (taken["taken_by"], taken["taken_at"] is not None) == ("API: shop", True)
+    assert (taken["taken_by"], taken["taken_at"] is not None) == (shop, True)
     assert act(key, item, "release").json()["taken_by"] is None
     assert act(key, item, "snooze", {"until": written}).json()["snoozed_until"] == written
     assert act(key, item, "reopen").json()["snoozed_until"] is None
@@ -149,26 +155,49 @@ def test_item_is_taken_given_back_snoozed_resolved_and_opened_again(cafe: Organi
     assert resolved["resolved_at"] is not None
     assert [(line["act"], line["actor"], line["note"]) for line in resolved["history"]] == [
         ("found", "", ""),
-        ("taken", "API: shop", ""),
-        ("released", "API: shop", ""),
-        ("snoozed", "API: shop", ""),
-        ("reopened", "API: shop", ""),
-        ("resolved", "API: shop", "called"),
+        ("taken", shop, ""),
+        ("released", shop, ""),
+        ("snoozed", shop, ""),
+        ("reopened", shop, ""),
+        ("resolved", shop, "called"),
     ]
     assert get(key, path=f"{URL}/{item.pk}") == resolved
 
 
 def test_refusals_name_who_was_faster(cafe: Organization, key: str) -> None:
     item = make_item(cafe)
-    other = create_api_key(name="other")[1]
+    other = make_key(name="other")
     act(other, item, "take")
 
     answer = act(key, item, "take")
 
     assert answer.status_code == 409
     assert answer.json()["errors"] == [
-        {"code": "taken", "detail": "Already taken: API: other, 0 s ago.", "attr": None}
+        {"code": "taken", "detail": f"Already taken: {called('other', other)}, 0 s ago.", "attr": None}
     ]
+
+
+@pytest.mark.parametrize("name", ["shop", "s" * 200])
+def test_keys_of_one_name_are_two(cafe: Organization, name: str) -> None:
+    key, other = make_key(name=name), make_key(name=name)
+    item, resolved = make_item(cafe), make_item(cafe)
+    acts = ((item, "take"), (resolved, "resolve"))
+
+    assert [act(one, row, what).status_code for row, what in acts for one in (key, key, other)] == [
+        *(200, 200, 409),
+        *(200, 200, 409),
+    ]
+    assert history(item) == [("taken", called(name[:180], key), "")]
+
+
+def test_item_of_odd_facts_leaves_the_others_on_the_list(cafe: Organization, key: str) -> None:
+    usual = make_item(cafe, PROBLEM)
+    make_item(None, LOGIN, facts={"of": "another version"})
+
+    odd, other = get(key)["results"]
+
+    assert (odd["sentence"], odd["next_step"]) == ("API login refused or stopped", None)
+    assert (other["id"], other["sentence"]) == (usual.pk, "The restaurant reports a problem with order №1.")
 
 
 @pytest.mark.parametrize(

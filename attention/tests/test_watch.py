@@ -17,8 +17,10 @@ from attention.rules.base import Finding, Rule
 from attention.rules.registry import RULES
 from attention.watch import forget_old_items, watch
 from core.database import db_clock
+from core.database.advisory_locks import AdvisoryLock, acquire
 from orders.models.command import OrderCommand
 from orders.models.order import Order
+from orders.signals import order_merged
 from organizations.models.organization import Organization
 from tests.at_once import at_once
 from tests.builders import (
@@ -184,6 +186,21 @@ def test_watches_at_once_begin_each_item_once() -> None:
     assert AttentionEntry.objects.count() == 2
 
 
+@db
+def test_pass_that_waited_for_another_looks_at_the_clock_after_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    times = [NOW]
+    monkeypatch.setattr("attention.watch.db_clock.now", lambda: times[-1])
+
+    def other_pass(lock: AdvisoryLock, name: str) -> None:
+        acquire(lock, name)
+        times.append(NOW + MINUTE)
+
+    monkeypatch.setattr("attention.watch.acquire", other_pass)
+    tasks.watch_rules.func()
+
+    assert WatchRun.objects.get().at == NOW + MINUTE
+
+
 @pytest.mark.django_db(transaction=True)
 def test_pass_that_dies_leaves_nothing_half_done(monkeypatch: pytest.MonkeyPatch) -> None:
     watch(NOW, [Played("a")])
@@ -261,6 +278,31 @@ def test_item_of_a_duplicate_ends_where_the_survivor_has_one(cafe: Organization)
 
     assert current() == [f"order:{survivor.pk}"]
     assert set(AttentionItem.objects.values_list("order_id", flat=True)) == {survivor.pk}
+
+
+class MergedMeanwhile(Played):
+    """Has its finding's order merged into another after the pass has read the items."""
+
+    def __init__(self, duplicate: int, survivor: int) -> None:
+        super().__init__("command:1", seconds=survivor)
+        self.duplicate, self.survivor = duplicate, survivor
+
+    def candidates(self, now: datetime, shortest: timedelta) -> Iterator[Finding]:
+        yield Finding("command:1", NOW - MINUTE, order_id=self.duplicate, facts=self.facts)
+        order_merged.send(Order, duplicate_id=self.duplicate, survivor_id=self.survivor)
+
+
+@db
+def test_merge_that_commits_during_a_pass_is_not_undone(cafe: Organization) -> None:
+    first, duplicate, survivor = (late_order(cafe, external_order_id=name) for name in "abc")
+    watch(NOW, [MergedMeanwhile(duplicate.pk, duplicate.pk)])
+
+    watch(NOW + MINUTE, [MergedMeanwhile(duplicate.pk, survivor.pk)])
+
+    item = AttentionItem.objects.get()
+    assert (item.order, item.facts) == (survivor, {"seconds": survivor.pk})
+    watch(NOW + 2 * MINUTE, [MergedMeanwhile(first.pk, first.pk)])
+    assert AttentionItem.objects.get().order == first
 
 
 @db

@@ -15,8 +15,7 @@ from attention.access import ACT
 from attention.acts import LONGEST_NOTE, Snooze, may_be_taken_off
 from attention.models.items import Act, AttentionEntry, AttentionItem, AttentionItemQuerySet, Severity
 from attention.rules.base import NextStep
-from attention.rules.registry import rule_of
-from attention.words import next_step_of, sentence_of, zone_of
+from attention.words import next_step_of, sentence_of, title_of, zone_of
 from core.display import clock_text, span_text
 
 if TYPE_CHECKING:
@@ -103,13 +102,13 @@ def rows_of(items: AttentionItemQuerySet, *, user: User | AnonymousUser, now: da
 def _row(item: AttentionItem, *, user: User | AnonymousUser, now: datetime) -> Row:
     zone, history = zone_of(item), list(item.history.all())
     state, words, note = _state(item, history, zone, now)
-    rule, step = rule_of(item.rule), next_step_of(item)
+    step = next_step_of(item)
     order_url = reverse("console:order", args=[item.order_id]) if item.order_id is not None else ""
     return Row(
         item=item,
         kind=KINDS[Severity(item.severity)],
         severity=str(Severity(item.severity).label),
-        title=str(rule.title),
+        title=title_of(item),
         sentence=sentence_of(item, now),
         since=clock_text(item.since, zone, now=now),
         age=span_text(now - item.since),

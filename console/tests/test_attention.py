@@ -89,6 +89,13 @@ def test_item_says_what_is_wrong_where_and_since_when(operator: Client, cafe: Or
     assert f'data-clock="{cafe.timezone}"' in markup(operator.get(PAGE))
 
 
+def test_item_of_odd_facts_leaves_the_others_on_the_page(operator: Client, cafe: Organization) -> None:
+    odd = make_item(cafe, LATE, facts={"of": "another version"})
+    usual = make_item(cafe, PROBLEM)
+
+    assert shown(operator) == [odd.pk, usual.pk]
+
+
 def test_nothing_to_do_is_said_with_when_it_was_looked(operator: Client, now: datetime) -> None:
     looked(now - timedelta(seconds=4))
 

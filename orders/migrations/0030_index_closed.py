@@ -3,7 +3,7 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-    """The overview counts what was closed and cancelled today, and lists are filtered by both."""
+    """The overview counts what was closed today, and lists are filtered by it."""
 
     atomic = False
     dependencies = [("orders", "0029_take_stage_times_from_console")]
@@ -12,11 +12,5 @@ class Migration(migrations.Migration):
         AddIndexConcurrently(
             "order",
             models.Index("when_closed", name="orders_closed", condition=models.Q(when_closed__isnull=False)),
-        ),
-        AddIndexConcurrently(
-            "order",
-            models.Index(
-                "when_cancelled", name="orders_cancelled", condition=models.Q(when_cancelled__isnull=False)
-            ),
         ),
     ]

@@ -6,7 +6,7 @@ class Migration(migrations.Migration):
     """Analytics counts the commands that were asked for in an hour."""
 
     atomic = False
-    dependencies = [("orders", "0030_index_closed_and_cancelled")]
+    dependencies = [("orders", "0031_index_cancelled")]
 
     operations = [
         AddIndexConcurrently(
