@@ -108,8 +108,8 @@ class CardWriter:
         if self._is_many_zones:
             offset = offset_text(card.promised_at, zone_)
             clock = (
-                f'<span class="card-clock" title="{local} {offset}"><span>{local}</span> '
-                f"<span>{offset}</span></span>"
+                f'<span class="card-clock" title="{local} {offset}">{local}'
+                f'<span class="card-offset"> {offset}</span></span>'
             )
         due_s = card.promised_at.timestamp()
         due = draft.hole(lambda moment: moment.left(due_s))
