@@ -19,7 +19,7 @@ from orders.models.command import CommandState, OrderCommand
 from orders.models.order import Order
 from organizations.models.access import RestaurantAccess
 from tests.acting import CAUSE_ID, REMOVAL_ID, make_cause, make_courier, make_removal_type
-from tests.browsing import BROWSER_MARKS, Visitor
+from tests.browsing import BROWSER_MARKS, HEIGHT, LAPTOP, PHONE, Visitor
 from tests.builders import REVISION, arrive, cloud_event, courier, make_organization
 from tests.simulated_iiko import CORRELATION, SimulatedIiko, linked
 from tests.test_console_accessibility import serious
@@ -306,3 +306,19 @@ def test_no_request_leaves_the_host(visitor: Visitor) -> None:
     expect(page.locator("#drawer")).to_contain_text("№142")
 
     assert {url.split("/")[2] for url in asked if not url.startswith("data:")} == {visitor.home.split("/")[2]}
+
+
+def test_what_the_header_opens_stays_in_the_window(visitor: Visitor) -> None:
+    page = visitor.open(BOARD)
+    for language, name in (("ru", "Русский"), ("en", "English")):
+        page.locator(".pop summary").last.click()
+        page.get_by_role("button", name=name, exact=True).click()
+        expect(page.locator("html")).to_have_attribute("lang", language)
+        for width in (1920, LAPTOP, 1024, PHONE):
+            page.set_viewport_size({"width": width, "height": HEIGHT})
+            for pop in page.locator(".pop").all():
+                pop.locator("summary").click()
+                box = pop.locator(".pop-body").bounding_box()
+                assert box is not None
+                assert 0 <= box["x"] <= box["x"] + box["width"] <= width, (language, width)
+                pop.locator("summary").click()

@@ -104,11 +104,16 @@ class CardWriter:
             return f'<span class="card-due">{escape(words)}</span>'
         zone_ = self._zones[card.order.organization_id]
         local = f"{on_clock(card.promised_at, zone_):%H:%M}"
+        clock = f'<span class="card-clock">{local}</span>'
         if self._is_many_zones:
-            local = f"{local} {offset_text(card.promised_at, zone_)}"
+            offset = offset_text(card.promised_at, zone_)
+            clock = (
+                f'<span class="card-clock" title="{local} {offset}">{local}'
+                f'<span class="card-offset"> {offset}</span></span>'
+            )
         due_s = card.promised_at.timestamp()
         due = draft.hole(lambda moment: moment.left(due_s))
-        return f'<span class="card-due" data-tick>{due}</span><span class="card-clock">{local}</span>'
+        return f'<span class="card-due" data-tick>{due}</span>{clock}'
 
     def _what(self, card: Card) -> str:
         order = card.order

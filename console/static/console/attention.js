@@ -48,9 +48,9 @@
   document.addEventListener(
     "toggle",
     (event) => {
-      if (!event.target.matches?.(".act:has(> .act-body)") || !event.target.open) return;
-      all(".act[open]:has(> .act-body)").forEach((other) => (other.open = other === event.target));
-      event.target.querySelector(".act-body :is(textarea, button)")?.focus({ preventScroll: true });
+      if (!event.target.matches?.(".act:has(+ .act-body)") || !event.target.open) return;
+      all(".act[open]:has(+ .act-body)").forEach((other) => (other.open = other === event.target));
+      event.target.nextElementSibling.querySelector("textarea, button")?.focus({ preventScroll: true });
     },
     true,
   );
@@ -65,7 +65,7 @@
 
   // --- what changed ----------------------------------------------------------------------------------
 
-  const isBusy = (item) => item.matches(":active") || item.querySelector(".act[open] .act-body");
+  const isBusy = (item) => item.matches(":active") || item.querySelector(".act[open] + .act-body");
   // What was just done is read before it leaves.
   const isRead = (item) => Date.now() - Number(item.dataset.doneAt || 0) < DONE_STAYS_MS;
 
@@ -168,7 +168,7 @@
   }
 
   function closeAll() {
-    const open = document.querySelector(".act[open]:has(> .act-body)");
+    const open = document.querySelector(".act[open]:has(+ .act-body)");
     if (open) {
       open.open = false;
       choose(open.closest(".attention-item"));

@@ -14,7 +14,7 @@ document.querySelector("[data-theme-switch]")?.addEventListener("click", () => {
 });
 
 function showClock() {
-  const options = { hour: "2-digit", minute: "2-digit" };
+  const options = { hour: "2-digit", minute: "2-digit", hourCycle: "h23" };
   for (const clock of all("[data-clock]")) {
     let words;
     try {

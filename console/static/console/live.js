@@ -229,8 +229,8 @@ function showStale() {
   const isStale = Date.now() - heardAt > STALE_AFTER_MS;
   body.classList.toggle("is-stale", isStale || isSignedOut || isForbidden);
   if (isSignedOut || isForbidden) return;
-  if (isStale) show(texts.stale.replace("%(time)s", new Date(heardAt).toLocaleTimeString(document.documentElement.lang)));
-  else show("");
+  const heard = new Date(heardAt).toLocaleTimeString(document.documentElement.lang, { hourCycle: "h23" });
+  show(isStale ? texts.stale.replace("%(time)s", heard) : "");
 }
 
 function show(words, url = "") {
