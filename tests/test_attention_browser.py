@@ -134,5 +134,5 @@ def test_page_says_when_nobody_looks(visitor: Visitor) -> None:
     looked(db_clock.now() - timedelta(minutes=3))
 
     expect(page.locator(".attention .warning")).to_contain_text(
-        "Проверки стоят: последняя была 3 мин назад. Обработчик не работает."
+        "Проверки стоят: последняя была 3 мин назад. Список мог устареть; проверьте, работает ли обработчик."
     )

@@ -119,9 +119,12 @@ def _watch(frame: Frame) -> WatchState:
 def _warnings(watch: WatchState, now: datetime) -> Iterator[str]:
     """Say why the list cannot be believed."""
     if watch.last_at is None:
-        yield _("Nobody has looked yet for what needs attention: no worker runs.")
+        yield _("Nobody has looked yet for what needs attention: check whether the worker runs.")
     elif watch.is_standing_still:
-        words = _("Nobody looks for what needs attention: the last time was %(ago)s. No worker runs.")
+        words = _(
+            "Nobody looks for what needs attention: the last time was %(ago)s. The list may be old; check "
+            "whether the worker runs."
+        )
         yield words % {"ago": ago_text(watch.last_at, now)}
     if watch.failed_rules:
         titles = [str(rule.title) for rule in RULES if rule.name in watch.failed_rules]

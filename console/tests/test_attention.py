@@ -93,12 +93,13 @@ def test_nothing_to_do_is_said_with_when_it_was_looked(operator: Client, now: da
     looked(now - timedelta(seconds=4))
 
     assert "Nothing needs attention. Last looked: 4 s ago" in text(operator.get(PAGE))
+    assert "Nothing fits these filters. Last looked: 4 s ago" in text(operator.get(f"{PAGE}?severity=30"))
 
 
 @pytest.mark.parametrize(
     ("minutes", "failed", "words"),
     [
-        (2, (), "Nobody looks for what needs attention: the last time was 2 min ago. No worker runs."),
+        (2, (), "Nobody looks for what needs attention: the last time was 2 min ago. The list may be old;"),
         (
             0,
             (LATE,),
@@ -116,6 +117,8 @@ def test_watch_that_stands_still_is_said(
     page = text(operator.get(PAGE))
     assert words in page
     assert "Last looked" not in page
+    assert "There is nothing here." in page
+    assert "Nothing needs attention." not in page
     assert words in text(ask(operator, state=before))
 
 
