@@ -10,6 +10,7 @@ from django.utils.timezone import get_default_timezone
 from attention.models.items import Act, AttentionEntry, AttentionItem
 from attention.rules.base import NextStep
 from attention.rules.registry import rule_of
+from core.access import AnyUser
 
 
 def zone_of(item: AttentionItem) -> tzinfo:
@@ -21,8 +22,10 @@ def sentence_of(item: AttentionItem, now: datetime) -> str:
     return rule_of(item.rule).sentence(item, now=now, zone=zone_of(item))
 
 
-def next_step_of(item: AttentionItem) -> NextStep | None:
-    return rule_of(item.rule).next_step(item)
+def next_step_of(item: AttentionItem, user: AnyUser) -> NextStep | None:
+    """Return where the person goes on; None where the page would be refused."""
+    step = rule_of(item.rule).next_step(item)
+    return step if step is not None and (not step.permission or user.has_perm(step.permission)) else None
 
 
 def with_holder(items: QuerySet[AttentionItem]) -> QuerySet[AttentionItem]:

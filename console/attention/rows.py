@@ -103,7 +103,7 @@ def rows_of(items: AttentionItemQuerySet, *, user: User | AnonymousUser, now: da
 def _row(item: AttentionItem, *, user: User | AnonymousUser, now: datetime) -> Row:
     zone, history = zone_of(item), list(item.history.all())
     state, words, note = _state(item, history, zone, now)
-    rule, step = rule_of(item.rule), next_step_of(item)
+    rule, step = rule_of(item.rule), next_step_of(item, user)
     order_url = reverse("console:order", args=[item.order_id]) if item.order_id is not None else ""
     return Row(
         item=item,

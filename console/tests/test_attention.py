@@ -234,6 +234,18 @@ def test_who_may_only_look_gets_no_buttons(client: Client, cafe: Organization) -
     assert history(item) == []
 
 
+def test_next_step_is_for_those_whom_its_page_lets_in(operator: Client, cafe: Organization) -> None:
+    make_item(cafe, "restaurant_silent", facts={"state": "no_login"})
+    logins = "/admin/organizations/apilogin/"
+
+    assert f'href="{logins}"' not in operator.get(PAGE).content.decode()
+
+    User.objects.get(username="operator").user_permissions.add(*_permission("organizations.view_apilogin"))
+
+    assert f'href="{logins}"' in operator.get(PAGE).content.decode()
+    assert operator.get(logins).status_code == 200
+
+
 # --- acts --------------------------------------------------------------------------------------------
 
 
