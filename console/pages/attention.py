@@ -134,4 +134,5 @@ def _warnings(watch: WatchState, now: datetime) -> Iterator[str]:
 
 def _texts() -> dict[str, object]:
     refused = _("You are signed out, or may not do this any more. Sign in again and reload the page.")
-    return {"title": _("Attention"), "refused": refused}
+    forbidden = _("You may no longer see what needs attention. Ask an administrator.")
+    return {"title": _("Attention"), "refused": refused, "forbidden": forbidden}
