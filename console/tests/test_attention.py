@@ -184,6 +184,16 @@ def urlsafe(moment: datetime) -> str:
     return urlencode({"": moment.isoformat()})[1:]
 
 
+def test_who_may_not_see_orders_is_not_led_to_them(client: Client) -> None:
+    sign_in(client, "attention.view_attentionitem", "organizations.view_apilogin")
+
+    page = client.get(PAGE).content.decode()
+
+    assert f'class="brand" href="{PAGE}"' in page
+    assert 'action="/console/search"' not in page
+    assert 'href="/console/"' not in page
+
+
 def test_each_rule_has_its_own_permission(client: Client, cafe: Organization) -> None:
     order, login = make_item(cafe, LATE), make_item(None, LOGIN)
     sign_in(
@@ -348,6 +358,17 @@ def test_count_comes_with_the_polls_of_board_and_couriers(operator: Client, cafe
     assert 'data-needing="2 1"' in board.content.decode()
     assert "Needs attention: 2" in text(board)
     assert "<title>(2!) Board</title>" in board.content.decode()
+
+
+def test_count_of_a_watch_that_stands_still_is_not_told(operator: Client, now: datetime) -> None:
+    looked(now - timedelta(minutes=2))
+    since = urlsafe(now)
+
+    board = operator.get("/console/")
+
+    assert "Needs attention: ?" in text(board)
+    assert 'data-needing="0 0 old"' in board.content.decode()
+    assert operator.get(f"/console/changes?since={since}")["X-Attention"] == "0 0 old"
 
 
 # --- the panel of an order ---------------------------------------------------------------------------
