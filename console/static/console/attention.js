@@ -192,7 +192,7 @@
   }
 
   function closeAll() {
-    const open = document.querySelector(".act[open]:has(> .act-body)");
+    const open = document.querySelector("[data-items] > .attention-item .act[open]:has(> .act-body)");
     if (open) {
       open.open = false;
       choose(open.closest(".attention-item"));
