@@ -11,6 +11,7 @@ from django.utils.timezone import get_default_timezone
 from attention.models.items import Act, AttentionEntry, AttentionItem
 from attention.rules.base import NextStep, Rule
 from attention.rules.registry import rule_of
+from core.access import AnyUser
 
 logger = structlog.stdlib.get_logger(__name__)
 
@@ -37,14 +38,15 @@ def sentence_of(item: AttentionItem, now: datetime) -> str:
         return str(rule.title)
 
 
-def next_step_of(item: AttentionItem) -> NextStep | None:
-    """Return where to go; None where there is nothing, or it cannot be told."""
+def next_step_of(item: AttentionItem, user: AnyUser) -> NextStep | None:
+    """Return where the person goes on; None where the page would be refused, or it cannot be told."""
     rule = _known_rule(item)
     try:
-        return None if rule is None else rule.next_step(item)
+        step = None if rule is None else rule.next_step(item)
     except Exception:  # as above
         logger.exception("attention.no_next_step", rule=item.rule, item_id=item.pk)
         return None
+    return step if step is not None and (not step.permission or user.has_perm(step.permission)) else None
 
 
 def _known_rule(item: AttentionItem) -> Rule | None:

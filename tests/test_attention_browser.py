@@ -134,5 +134,58 @@ def test_page_says_when_nobody_looks(visitor: Visitor) -> None:
     looked(db_clock.now() - timedelta(minutes=3))
 
     expect(page.locator(".attention .warning")).to_contain_text(
-        "Проверки стоят: последняя была 3 мин назад. Обработчик не работает."
+        "Проверки стоят: последняя была 3 мин назад. Список мог устареть; проверьте, работает ли обработчик."
     )
+
+
+def test_note_filter_and_focus_outlive_the_panel(visitor: Visitor, cafe: Organization) -> None:
+    arrive(cloud_event())
+    item = make_item(cafe, LATE, order=Order.objects.get())
+    page = visitor.open(f"{LIST}?severity=30")
+    row = page.locator(f"#attention-{item.pk}")
+    note = row.get_by_role("textbox")
+
+    # Another button of the item leaves the note, and so does another form.
+    row.locator("[data-act=resolve]").click()
+    note.fill("Позвонила")
+    row.get_by_role("button", name="Взять").click()
+    expect(row).to_contain_text("в работе у вас")
+    expect(note).to_have_value("Позвонила")
+    row.locator("[data-act=snooze]").click()
+    expect(note).to_be_hidden()
+    row.locator("[data-act=resolve]").click()
+    expect(note).to_have_value("Позвонила")
+
+    # Escape closes the note of the panel before the panel; the focus returns to where it was opened.
+    step = row.get_by_role("link", name="Открыть заказ")
+    step.click()
+    in_panel = page.locator(f"#panel-attention-{item.pk}")
+    in_panel.locator("[data-act=resolve]").click()
+    expect(in_panel.get_by_role("textbox")).to_be_focused()
+    page.keyboard.press("Escape")
+    expect(in_panel.get_by_role("textbox")).to_be_hidden()
+    expect(in_panel.locator("[data-act=resolve]")).to_be_focused()
+    page.locator("[data-close]").click()
+    expect(step).to_be_focused()
+    assert page.url.endswith(f"{LIST}?severity=30")
+
+
+def test_what_ended_leaves_the_panel_of_the_board(visitor: Visitor, cafe: Organization) -> None:
+    arrive(cloud_event())
+    order = Order.objects.get()
+    item = make_item(cafe, LATE, order=order)
+    page = visitor.open(f"/console/#order-{order.pk}")
+    in_panel = page.locator(f"#panel-attention-{item.pk}")
+
+    in_panel.locator("[data-act=resolve]").click()
+    in_panel.get_by_role("textbox").fill("Позвонила")
+    page.keyboard.press("Escape")
+    expect(in_panel.locator("[data-act=resolve]")).to_be_focused()
+    in_panel.locator("[data-act=resolve]").click()
+    in_panel.get_by_role("textbox").fill("")
+    page.keyboard.press("Escape")
+    AttentionItem.objects.filter(pk=item.pk).update(ended_at=db_clock.now())
+    page.evaluate("refreshPanel()")
+
+    expect(in_panel).to_have_count(0)
+    expect(page.locator(".panel")).to_be_focused()

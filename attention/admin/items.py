@@ -83,7 +83,7 @@ class AttentionItemAdmin(MirrorAdmin[AttentionItem]):
             "title": sentence_of(row, now),
             "badge": self.severity_badge(row),
             "headline": self._headline(row),
-            "step": next_step_of(row),
+            "step": next_step_of(row, request.user),
             "lines": lines,
         }
 

@@ -62,7 +62,7 @@ class AttentionItemSerializer(serializers.ModelSerializer[AttentionItem]):
 
     @extend_schema_field(NextStepSerializer(allow_null=True))
     def get_next_step(self, item: AttentionItem) -> dict[str, str] | None:
-        step = next_step_of(item)
+        step = next_step_of(item, self.context["request"].user)
         return None if step is None else {"title": str(step.title), "url": step.url}
 
 

@@ -67,10 +67,14 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class NextStep:
-    """Where a person goes on: the words of a button and its address."""
+    """Where a person goes on: the words of a button and its address.
+
+    ``permission`` is what the page asks for where the rule's own is not enough.
+    """
 
     title: str
     url: str
+    permission: str = ""
 
 
 class Rule(ABC):

@@ -62,7 +62,7 @@ class OrderRule(Rule):
 
 
 def order_step(order_id: int) -> NextStep:
-    return NextStep(_("Open the order"), reverse("console:order", args=[order_id]))
+    return NextStep(_("Open the order"), reverse("console:order", args=[order_id]), "orders.view_order")
 
 
 class Late(OrderRule):

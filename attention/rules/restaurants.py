@@ -82,8 +82,9 @@ class RestaurantSilent(Rule):
         if item.facts["state"] == LinkState.DEAD_WEBHOOK:
             query = _query(item)
             url = f"{reverse('admin:webhooks_webhookconfig_changelist')}?{query}"
-            return NextStep(_("Look at the webhook"), url)
-        return NextStep(_("Look at the API logins"), reverse("admin:organizations_apilogin_changelist"))
+            return NextStep(_("Look at the webhook"), url, "webhooks.view_webhookconfig")
+        url = reverse("admin:organizations_apilogin_changelist")
+        return NextStep(_("Look at the API logins"), url, "organizations.view_apilogin")
 
 
 class WebhookUnregistered(Rule):
@@ -118,7 +119,7 @@ class WebhookUnregistered(Rule):
                 _("Register the webhook"), reverse("admin:webhooks_webhookconfig_change", args=[config])
             )
         url = f"{reverse('admin:webhooks_webhookconfig_add')}?{_query(item)}"
-        return NextStep(_("Register the webhook"), url)
+        return NextStep(_("Register the webhook"), url, "webhooks.add_webhookconfig")
 
 
 class StopListUnread(Rule):

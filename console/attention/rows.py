@@ -102,7 +102,7 @@ def rows_of(items: AttentionItemQuerySet, *, user: User | AnonymousUser, now: da
 def _row(item: AttentionItem, *, user: User | AnonymousUser, now: datetime) -> Row:
     zone, history = zone_of(item), list(item.history.all())
     state, words, note = _state(item, history, zone, now)
-    step = next_step_of(item)
+    step = next_step_of(item, user)
     order_url = reverse("console:order", args=[item.order_id]) if item.order_id is not None else ""
     return Row(
         item=item,

@@ -13,14 +13,13 @@ from django.views.decorators.http import require_GET
 
 from attention.access import VIEW, rules_for
 from attention.models.items import Severity
-from attention.models.watch_run import WatchState, watch_state
+from attention.models.watch_run import WatchState
 from attention.rules.registry import RULES
 from console.attention.filters import Filters, Show
 from console.attention.needing import items_within
 from console.attention.rows import row_context, rows_of
-from console.pages.frame import Frame, frame_context, frame_of, needing_of, needs, with_needing
+from console.pages.frame import Frame, frame_context, frame_of, needing_of, needs, watch_of, with_needing
 from console.pages.live import STATE_HEADER, shared_texts
-from console.pages.shared_answers import shared, tick_number
 from core.display import ago_text
 
 MOST_ROWS = 100
@@ -84,7 +83,7 @@ def _filters_of(request: HttpRequest, frame: Frame) -> Filters:
 def _list_context(
     frame: Frame, filters: Filters, problem: tuple[int, str] | None = None
 ) -> dict[str, object]:
-    items, watch = items_within(frame.user, frame.chosen), _watch(frame)
+    items, watch = items_within(frame.user, frame.chosen), watch_of(frame)
     found = filters.shown(items, frame.user, frame.now)
     rows = rows_of(found[: MOST_ROWS + 1], user=frame.user, now=frame.now)
     counts = filters.counts(items, frame.user, frame.now)
@@ -105,23 +104,22 @@ def _state_of(frame: Frame, filters: Filters) -> str:
     """Return a checksum of what is listed, as of which change, and of all that is said around it."""
     shown = filters.shown(items_within(frame.user, frame.chosen), frame.user, frame.now)
     rows: Sequence[tuple[int, datetime]] = list(shown.values_list("pk", "updated_at")[: MOST_ROWS + 1])
-    watch, minute = _watch(frame), int(frame.now.timestamp() / 60)
+    watch, minute = watch_of(frame), int(frame.now.timestamp() / 60)
     # Where nothing is listed, it says when that was found.
     looked_at = None if rows else watch.last_at
     shown_of_watch = (watch.is_standing_still, watch.failed_rules, looked_at)
     return str(crc32(repr((rows, needing_of(frame), shown_of_watch, minute)).encode()))
 
 
-def _watch(frame: Frame) -> WatchState:
-    return shared(("watch", tick_number()), lambda: watch_state(frame.now))
-
-
 def _warnings(watch: WatchState, now: datetime) -> Iterator[str]:
     """Say why the list cannot be believed."""
     if watch.last_at is None:
-        yield _("Nobody has looked yet for what needs attention: no worker runs.")
+        yield _("Nobody has looked yet for what needs attention: check whether the worker runs.")
     elif watch.is_standing_still:
-        words = _("Nobody looks for what needs attention: the last time was %(ago)s. No worker runs.")
+        words = _(
+            "Nobody looks for what needs attention: the last time was %(ago)s. The list may be old; check "
+            "whether the worker runs."
+        )
         yield words % {"ago": ago_text(watch.last_at, now)}
     if watch.failed_rules:
         titles = [str(rule.title) for rule in RULES if rule.name in watch.failed_rules]
@@ -131,4 +129,5 @@ def _warnings(watch: WatchState, now: datetime) -> Iterator[str]:
 
 def _texts() -> dict[str, object]:
     refused = _("You are signed out, or may not do this any more. Sign in again and reload the page.")
-    return {"title": _("Attention"), "refused": refused}
+    forbidden = _("You may no longer see what needs attention. Ask an administrator.")
+    return {"title": _("Attention"), "refused": refused, "forbidden": forbidden}

@@ -19,14 +19,12 @@ from django.views.decorators.http import require_POST
 
 from attention import acts
 from attention.access import ACT, items_for
-from attention.counts import open_count
 from attention.errors import BadMoment, NotDone
 from attention.models.items import AttentionItem
 from attention.words import zone_of
-from console.attention.needing import items_within
 from console.attention.rows import row_context, rows_of
 from console.pages.attention import sees_attention, show_list
-from console.pages.frame import frame_of, with_needing
+from console.pages.frame import frame_of, fresh_needing, with_needing
 from core.errors import HubError
 
 
@@ -58,7 +56,7 @@ def act(request: HttpRequest, item_id: int, what: str) -> HttpResponse:
     context = row_context(frame.user, back=_back(request), is_in_panel="in_panel" in request.POST)
     context |= {"row": rows[0], "problem": (item_id, problem), "done": what}
     answer = render(request, "console/attention_item.html", context, status=status)
-    return with_needing(answer, open_count(items_within(frame.user, frame.chosen), frame.now))
+    return with_needing(answer, fresh_needing(frame))
 
 
 def _back(request: HttpRequest) -> str:

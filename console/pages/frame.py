@@ -12,8 +12,8 @@ from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.utils.translation import get_language, gettext as _
 
 from attention.access import rules_for
-from attention.counts import OpenCount, open_count
-from console.attention.needing import items_within, sees_attention
+from attention.models.watch_run import WatchState, watch_state
+from console.attention.needing import Needing, count_needing, sees_attention
 from console.board.restaurants import preferences_of, restaurants_of
 from console.models import Sound
 from console.pages.shared_answers import shared, tick_number
@@ -26,7 +26,7 @@ from organizations.access import is_restricted
 from organizations.models.organization import Organization
 
 NEEDING_HEADER = "X-Attention"
-"""How many items are open, and how many of them critical; for who may see the attention list."""
+"""A ``Needing``; for who may see the attention list."""
 
 View = TypeVar("View", bound=Callable[..., HttpResponseBase])
 
@@ -88,18 +88,28 @@ def _ids(restaurants: Sequence[Organization]) -> tuple[int, ...]:
     return tuple(one.pk for one in restaurants)
 
 
-def needing_of(frame: Frame) -> OpenCount | None:
+def watch_of(frame: Frame) -> WatchState:
+    """Return whether the attention list can be believed; read once for all who ask at the same time."""
+    return shared(("watch", tick_number()), lambda: watch_state(frame.now))
+
+
+def fresh_needing(frame: Frame) -> Needing:
+    """Count what needs attention after a change of one's own."""
+    return count_needing(frame.user, frame.chosen, frame.now, is_old=watch_of(frame).is_standing_still)
+
+
+def needing_of(frame: Frame) -> Needing | None:
     """Count what needs attention; None for who may not see it. Persons who see the same share the query."""
     if not sees_attention(frame.user):
         return None
     key = ("needing", frame.key, rules_for(frame.user), is_restricted(frame.user), tick_number())
-    return shared(key, lambda: open_count(items_within(frame.user, frame.chosen), frame.now))
+    return shared(key, lambda: fresh_needing(frame))
 
 
-def with_needing(response: HttpResponse, needing: OpenCount | None) -> HttpResponse:
+def with_needing(response: HttpResponse, needing: Needing | None) -> HttpResponse:
     """Tell the page's script what needs attention, whatever else is answered."""
     if needing is not None:
-        response[NEEDING_HEADER] = f"{needing.total} {needing.critical}"
+        response[NEEDING_HEADER] = str(needing)
     return response
 
 

@@ -171,7 +171,10 @@ def test_page_without_orders_says_so_and_offers_no_file(operator: Client) -> Non
 
 
 def test_page_says_that_not_all_is_counted_yet(operator: Client) -> None:
-    assert "The figures are still being counted" in text(operator.get(PAGE))
+    page = text(operator.get(PAGE))
+
+    assert "The figures are still being counted" in page
+    assert "Nothing was ordered" not in page
 
 
 def test_restaurants_are_compared_and_several_currencies_not_added(

@@ -100,12 +100,13 @@ def test_nothing_to_do_is_said_with_when_it_was_looked(operator: Client, now: da
     looked(now - timedelta(seconds=4))
 
     assert "Nothing needs attention. Last looked: 4 s ago" in text(operator.get(PAGE))
+    assert "Nothing fits these filters. Last looked: 4 s ago" in text(operator.get(f"{PAGE}?severity=30"))
 
 
 @pytest.mark.parametrize(
     ("minutes", "failed", "words"),
     [
-        (2, (), "Nobody looks for what needs attention: the last time was 2 min ago. No worker runs."),
+        (2, (), "Nobody looks for what needs attention: the last time was 2 min ago. The list may be old;"),
         (
             0,
             (LATE,),
@@ -123,6 +124,8 @@ def test_watch_that_stands_still_is_said(
     page = text(operator.get(PAGE))
     assert words in page
     assert "Last looked" not in page
+    assert "There is nothing here." in page
+    assert "Nothing needs attention." not in page
     assert words in text(ask(operator, state=before))
 
 
@@ -188,6 +191,16 @@ def urlsafe(moment: datetime) -> str:
     return urlencode({"": moment.isoformat()})[1:]
 
 
+def test_who_may_not_see_orders_is_not_led_to_them(client: Client) -> None:
+    sign_in(client, "attention.view_attentionitem", "organizations.view_apilogin")
+
+    page = client.get(PAGE).content.decode()
+
+    assert f'class="brand" href="{PAGE}"' in page
+    assert 'action="/console/search"' not in page
+    assert 'href="/console/"' not in page
+
+
 def test_each_rule_has_its_own_permission(client: Client, cafe: Organization) -> None:
     order, login = make_item(cafe, LATE), make_item(None, LOGIN)
     sign_in(
@@ -236,6 +249,18 @@ def test_who_may_only_look_gets_no_buttons(client: Client, cafe: Organization) -
     assert 'data-act="take"' not in client.get(PAGE).content.decode()
     assert press(client, item, "take").status_code == 403
     assert history(item) == []
+
+
+def test_next_step_is_for_those_whom_its_page_lets_in(operator: Client, cafe: Organization) -> None:
+    make_item(cafe, "restaurant_silent", facts={"state": "no_login"})
+    logins = "/admin/organizations/apilogin/"
+
+    assert f'href="{logins}"' not in operator.get(PAGE).content.decode()
+
+    User.objects.get(username="operator").user_permissions.add(*_permission("organizations.view_apilogin"))
+
+    assert f'href="{logins}"' in operator.get(PAGE).content.decode()
+    assert operator.get(logins).status_code == 200
 
 
 # --- acts --------------------------------------------------------------------------------------------
@@ -340,6 +365,17 @@ def test_count_comes_with_the_polls_of_board_and_couriers(operator: Client, cafe
     assert 'data-needing="2 1"' in board.content.decode()
     assert "Needs attention: 2" in text(board)
     assert "<title>(2!) Board</title>" in board.content.decode()
+
+
+def test_count_of_a_watch_that_stands_still_is_not_told(operator: Client, now: datetime) -> None:
+    looked(now - timedelta(minutes=2))
+    since = urlsafe(now)
+
+    board = operator.get("/console/")
+
+    assert "Needs attention: ?" in text(board)
+    assert 'data-needing="0 0 old"' in board.content.decode()
+    assert operator.get(f"/console/changes?since={since}")["X-Attention"] == "0 0 old"
 
 
 # --- the panel of an order ---------------------------------------------------------------------------

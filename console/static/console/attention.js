@@ -15,6 +15,25 @@
     const problem = item.querySelector("[data-problem]");
     problem.textContent = words;
     problem.hidden = false;
+    // A button that is disabled while it asks loses the focus.
+    if (document.activeElement === body || item.contains(document.activeElement)) item.focus({ preventScroll: true });
+  }
+
+  // Notes that were begun when another button of their item was pressed, by the id of the item.
+  const notes = new Map();
+
+  function keepNote(item) {
+    const words = item.querySelector("textarea")?.value;
+    if (words?.trim()) notes.set(item.id, words);
+  }
+
+  function giveNoteBack(item) {
+    const words = notes.get(item.id);
+    notes.delete(item.id);
+    const note = item.dataset.done !== "resolve" && item.querySelector("textarea");
+    if (!words || !note) return;
+    note.value = words;
+    note.closest(".act-body").previousElementSibling.open = true;
   }
 
   document.addEventListener("htmx:beforeSwap", (event) => {
@@ -24,7 +43,8 @@
     const isItem = serverResponse.includes('class="attention-item');
     event.detail.shouldSwap = isItem;
     event.detail.isError = !isItem && xhr.status >= 400;
-    if (!isItem) say(target, xhr.status >= 500 ? noAnswer(target) : refused(target));
+    if (isItem) keepNote(target);
+    else say(target, xhr.status >= 500 ? noAnswer(target) : refused(target));
   });
   for (const failure of ["htmx:sendError", "htmx:timeout"]) {
     document.addEventListener(failure, (event) => {
@@ -40,9 +60,9 @@
     showAges();
     showClock();
     item.focus({ preventScroll: true });
+    giveNoteBack(item);
     if (isLive) ask();
   });
-
 
   // One thing at a time is filled in.
   document.addEventListener(
@@ -65,7 +85,7 @@
 
   // --- what changed ----------------------------------------------------------------------------------
 
-  const isBusy = (item) => item.matches(":active") || item.querySelector(".act[open] + .act-body");
+  const isBusy = (item) => item.matches(":active") || item.querySelector(".act[open] + .act-body") || hasNote(item);
   // What was just done is read before it leaves.
   const isRead = (item) => Date.now() - Number(item.dataset.doneAt || 0) < DONE_STAYS_MS;
 
@@ -103,8 +123,10 @@
   function replaceParts(here, fresh, selector) {
     const [old, come] = [all(`:scope > ${selector}`, here), all(`:scope > ${selector}`, fresh)];
     if (old.map(bare).join() === come.map(bare).join()) return;
+    const focused = old.some((one) => one.contains(document.activeElement)) ? document.activeElement.href : "";
     old.forEach((one) => one.remove());
     for (const one of come) here.insertBefore(document.adoptNode(one), one.matches("[data-empty]") ? null : list());
+    if (focused) all(`:scope > ${selector} a`, here).find((link) => link.href === focused)?.focus({ preventScroll: true });
   }
 
   function takeItem(item) {
@@ -125,9 +147,11 @@
   }
 
   function leave(item) {
-    const neighbour = item.contains(document.activeElement) && (item.nextElementSibling || item.previousElementSibling);
+    const isFocused = item.contains(document.activeElement);
+    const neighbour = item.nextElementSibling || item.previousElementSibling;
     item.remove();
-    if (neighbour) choose(neighbour);
+    if (isFocused && neighbour) choose(neighbour);
+    else if (isFocused) document.getElementById("main").focus({ preventScroll: true });
   }
 
   // What the script itself writes is no difference.
@@ -168,13 +192,13 @@
   }
 
   function closeAll() {
-    const open = document.querySelector(".act[open]:has(+ .act-body)");
+    const open = document.querySelector("[data-items] > .attention-item .act[open]:has(+ .act-body)");
     if (open) {
       open.open = false;
       choose(open.closest(".attention-item"));
     } else if (!closeForm()) {
       closeOrder();
-      document.querySelector(".attention-item.is-current")?.focus();
+      if (document.activeElement === body) document.querySelector(".attention-item.is-current")?.focus();
     }
   }
 

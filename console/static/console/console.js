@@ -137,12 +137,14 @@ async function takeNextStep(card) {
 
 const drawer = document.getElementById("drawer");
 let cameFrom = null;
+let opener = null;
 
 // With the form of an action, if one is named (panel.js).
 let opened = 0;
 
 async function openOrder(id, action = "") {
   const mine = ++opened;
+  if (!drawer.contains(document.activeElement)) opener = document.activeElement;
   let panel = null;
   try {
     const answer = await fetch(orderUrl(id) + (action && `/actions/${action}`), { headers: { "HX-Request": "true" }, credentials: "same-origin" });
@@ -175,9 +177,11 @@ function closeOrder() {
   drawer.hidden = true;
   drawer.replaceChildren();
   body.classList.remove("has-drawer");
-  history.replaceState({}, "", location.pathname);
+  history.replaceState({}, "", location.pathname + location.search);
   const card = document.getElementById(`order-${cameFrom}`);
   if (card) focusCard(card);
+  // News may have put another link in its place meanwhile.
+  else (opener?.isConnected ? opener : document.querySelector(`main [data-panel="${cameFrom}"]`))?.focus();
 }
 
 if (isLive) {
@@ -276,7 +280,7 @@ document.addEventListener("keydown", (event) => {
   const isTyping = event.target.matches("input:not([type=checkbox]), select, textarea");
   if ((event.key === "/" || (event.code === "Slash" && event.key === ".")) && !isTyping) {
     event.preventDefault();
-    document.getElementById("search").focus();
+    document.getElementById("search")?.focus();
     return;
   }
   if (!isLive || (isTyping && event.key !== "Escape")) return;

@@ -29,17 +29,19 @@ async function post(url, form = {}) {
 
 // --- what needs a person -----------------------------------------------------------------------------
 
-// "5 2": five items of the attention list are open, two of them critical. Absent for who may not see it.
+// "5 2": five items of the attention list are open, two of them critical; "5 2 old": they were when somebody
+// looked last. Absent for who may not see it.
 const NEEDING_HEADER = "X-Attention";
 
 function showNeeding(header) {
   if (!header) return;
   body.dataset.needing = header;
-  const [total, critical] = header.split(" ").map(Number);
+  const [total, critical, old] = header.split(" ");
   for (const node of all("[data-needing-count]")) {
-    setText(node, String(total));
-    node.classList.toggle("is-bad", critical > 0);
-    (node.closest("[data-needing-line]") || node).hidden = !total;
+    setText(node, old ? "?" : total);
+    node.title = old ? node.dataset.old : "";
+    node.classList.toggle("is-bad", Number(critical) > 0);
+    (node.closest("[data-needing-line]") || node).hidden = !old && total === "0";
   }
   LIVE.count();
 }

@@ -25,6 +25,12 @@ function focusPanel(formBefore = "") {
 
 // Answers whether there was a form to close.
 function closeForm() {
+  const act = shownPanel()?.querySelector(".act[open]:has(+ .act-body)");
+  if (act) {
+    act.open = false;
+    act.querySelector("summary").focus();
+    return true;
+  }
   const back = shownPanel()?.querySelector("[data-close-form]");
   back?.click();
   return Boolean(back);
@@ -89,24 +95,39 @@ async function refreshPanel() {
 // The token of a form differs each time that it is written.
 const bare = (node) => node.outerHTML.replace(/name="csrfmiddlewaretoken" value="[^"]*"/g, "");
 
+// Folded away, a note that was begun is still somebody's.
+const hasNote = (node) => all("textarea", node).some((one) => one.value.trim());
+const isFilledIn = (part) => part.querySelector("[data-form], .act[open]") || hasNote(part);
+// What was just refused stays to be read, and an answer finds what asked for it.
+const isAnswered = (part) => part.querySelector("[data-problem]:not([hidden]), .htmx-request");
+
 // Only what changed is replaced, and never a form that is being filled in.
 function takeFresh(panel, fresh) {
   panel.toggleAttribute("data-follow", fresh.hasAttribute("data-follow"));
   const trouble = panel.querySelector("[data-trouble]");
   if (trouble.textContent === panel.dataset.stale) trouble.hidden = true;
   let last = null;
-  for (const part of all(":scope > [data-part]", fresh)) {
+  const parts = all(":scope > [data-part]", fresh);
+  const names = new Set(parts.map((part) => part.dataset.part));
+  for (const old of all(":scope > [data-part]", panel)) if (!names.has(old.dataset.part) && !isFilledIn(old)) removePart(old);
+  for (const part of parts) {
     const old = panel.querySelector(`:scope > [data-part="${part.dataset.part}"]`);
     all("details[id]", part).concat(part.matches("details") ? part : []).forEach((one) => (one.open = Boolean(document.getElementById(one.id)?.open)));
     if (!old) {
       if (last) last.after(part);
       else panel.prepend(part);
       htmx.process(part);
-    } else if (!old.querySelector("[data-form], .act[open]") && bare(old) !== bare(part)) {
+    } else if (!isFilledIn(old) && !isAnswered(old) && bare(old) !== bare(part)) {
       replacePart(old, part);
     }
     last = panel.querySelector(`:scope > [data-part="${part.dataset.part}"]`);
   }
+}
+
+function removePart(old) {
+  const isFocused = old.contains(document.activeElement);
+  old.remove();
+  if (isFocused) shownPanel().focus({ preventScroll: true });
 }
 
 function replacePart(old, part) {
