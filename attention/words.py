@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import datetime, tzinfo
 
 from django.db.models import OuterRef, QuerySet, Subquery
 from django.utils.timezone import get_default_timezone
+from django.utils.translation import gettext as _
 
 from attention.models.items import Act, AttentionEntry, AttentionItem
+from attention.models.watch_run import WatchState
 from attention.rules.base import NextStep
-from attention.rules.registry import rule_of
+from attention.rules.registry import RULES, rule_of
+from core.display import ago_text
 
 
 def zone_of(item: AttentionItem) -> tzinfo:
@@ -23,6 +27,21 @@ def sentence_of(item: AttentionItem, now: datetime) -> str:
 
 def next_step_of(item: AttentionItem) -> NextStep | None:
     return rule_of(item.rule).next_step(item)
+
+
+def warnings_of(watch: WatchState, now: datetime) -> Iterator[str]:
+    """Say why the list cannot be believed; nothing where it can."""
+    if watch.last_at is None:
+        yield _("Nothing has been checked yet: see whether a worker runs.")
+    elif watch.is_standing_still:
+        words = _(
+            "The checks stand still: the last was %(ago)s. The list may be old; see whether a worker runs."
+        )
+        yield words % {"ago": ago_text(watch.last_at, now)}
+    if watch.failed_rules:
+        titles = [str(rule.title) for rule in RULES if rule.name in watch.failed_rules]
+        words = _("These could not be looked at, and show what they found earlier: %(rules)s.")
+        yield words % {"rules": ", ".join(titles)}
 
 
 def with_holder(items: QuerySet[AttentionItem]) -> QuerySet[AttentionItem]:

@@ -1,6 +1,6 @@
 """The attention list: what needs a person now, and whose it is."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from zlib import crc32
 
@@ -15,6 +15,7 @@ from attention.access import VIEW, rules_for
 from attention.models.items import Severity
 from attention.models.watch_run import WatchState, watch_state
 from attention.rules.registry import RULES
+from attention.words import warnings_of
 from console.attention.filters import Filters, Show
 from console.attention.needing import items_within
 from console.attention.rows import row_context, rows_of
@@ -96,7 +97,7 @@ def _list_context(
         "most_rows": MOST_ROWS,
         "shows": shows,
         "problem": problem,
-        "warnings": list(_warnings(watch, frame.now)),
+        "warnings": list(warnings_of(watch, frame.now)),
         "looked": ago_text(watch.last_at, frame.now) if watch.last_at is not None else "",
     }
 
@@ -114,19 +115,6 @@ def _state_of(frame: Frame, filters: Filters) -> str:
 
 def _watch(frame: Frame) -> WatchState:
     return shared(("watch", tick_number()), lambda: watch_state(frame.now))
-
-
-def _warnings(watch: WatchState, now: datetime) -> Iterator[str]:
-    """Say why the list cannot be believed."""
-    if watch.last_at is None:
-        yield _("Nobody has looked yet for what needs attention: no worker runs.")
-    elif watch.is_standing_still:
-        words = _("Nobody looks for what needs attention: the last time was %(ago)s. No worker runs.")
-        yield words % {"ago": ago_text(watch.last_at, now)}
-    if watch.failed_rules:
-        titles = [str(rule.title) for rule in RULES if rule.name in watch.failed_rules]
-        words = _("These could not be looked at, and show what they found earlier: %(rules)s.")
-        yield words % {"rules": ", ".join(titles)}
 
 
 def _texts() -> dict[str, object]:

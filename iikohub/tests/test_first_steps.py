@@ -344,8 +344,13 @@ def test_channel_counts_once_a_test_has_arrived_by_it() -> None:
 
     assert (found("channels").is_done, found("channels").sentence) == (
         True,
-        "A test has arrived by “Shift”, 5 min ago.",
+        "The receiver took the test sent by “Shift”, 5 min ago.",
     )
+    Channel.objects.update(failing_since=db_clock.now(), last_error="http_401")
+    finding = found("channels")
+    assert (finding.is_done, finding.sentence) == (False, "Nothing arrives by “Shift”.")
+    assert finding.advice.startswith("The receiver refuses the key")
+    Channel.objects.update(failing_since=None)
     Channel.objects.update(is_active=False)
     assert not found("channels").is_done
 
