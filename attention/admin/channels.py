@@ -243,7 +243,7 @@ class NotificationAdmin(MirrorAdmin[Notification]):
         if row.item is None:
             return EMPTY
         rule = known_rule(row.item.rule)
-        title = capfirst(str(rule.title)) if rule else row.item.rule
+        title = str(rule.title) if rule else row.item.rule
         return title if row.item.organization is None else f"{title} · {row.item.organization.name}"
 
     @admin.display(description=_("state"))

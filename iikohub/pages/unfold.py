@@ -71,8 +71,15 @@ UNFOLD: Entry = {
                 _("Work"),
                 {"title": _("Overview"), "icon": "dashboard", "link": reverse_lazy("admin:index")},
                 _page(_("Board"), "view_kanban", "orders.order") | {"link": reverse_lazy("console:board")},
+                _page(_("Couriers"), "moped", "orders.order") | {"link": reverse_lazy("console:dispatch")},
                 _page(_("Attention"), "notification_important", "attention.attentionitem")
                 | {"link": reverse_lazy("console:attention")},
+                {
+                    "title": _("Analytics"),
+                    "icon": "monitoring",
+                    "link": reverse_lazy("console:analytics"),
+                    "permission": lambda request: request.user.has_perm("analytics.view_analytics"),
+                },
                 _page(_("Orders"), "receipt_long", "orders.order"),
                 _page(_("Commands"), "send", "orders.ordercommand"),
                 _page(_("Stop lists"), "remove_shopping_cart", "organizations.stoplistitem"),

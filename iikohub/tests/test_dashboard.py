@@ -303,11 +303,12 @@ def test_query_count_does_not_grow(chief: Client, django_assert_num_queries: Dja
     assert Order.objects.count() == 32
 
     # Session, user, whether there are restaurants, open orders, refused ones, the inbox, unknown types, the
-    # dead, strangers, types met, their counts, clocks of machines, what is out of stock, lists that cannot be
-    # read, those not read yet, whether one was, whether there are shifts, restaurants, what was missed, commands for a
-    # person, refused ones, those without an answer, silent POS, settings of webhooks; the day: zones, closed, the same a week ago, cancelled; the
-    # first steps: logins, names, zones, workers, first events, their settings, people, channels; the
-    # attention list, the restaurants chosen for it, its watch.
+    # dead, strangers, types met, their counts, clocks of machines, what is out of stock, lists that cannot
+    # be read, those not read yet, whether one was, whether there are shifts, restaurants, what was missed,
+    # commands for a person, refused ones, those without an answer, silent POS, settings of webhooks; the
+    # day: zones, closed, the same a week ago, cancelled; the first steps: logins, names, zones, workers,
+    # first events, their settings, people, channels; the attention list, the restaurants chosen for it, its
+    # watch.
     with django_assert_num_queries(39):
         chief.get(HOME)
 

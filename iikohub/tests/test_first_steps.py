@@ -321,6 +321,11 @@ def test_people_are_those_who_work_with_orders() -> None:
     assert found("people").sentence == "Nobody but the administrator may sign in."
 
     person = User.objects.create_user("someone", is_staff=True)
+    finding = found("people")
+    assert finding.sentence.endswith("nobody works with orders. Without a group: someone.")
+    assert finding.link is not None
+    assert finding.link.url == "/admin/auth/user/"
+
     person.groups.add(Group.objects.get(name="Administrator"))
     assert found("people").sentence == "Nobody is a Dispatcher or an Operator: nobody works with orders."
 
