@@ -102,6 +102,17 @@ class ChannelAdmin(HubAdmin[Channel]):
             obj.last_error = ""
         super().save_model(request, obj, form, change)
 
+    def response_add(
+        self, request: HttpRequest, obj: Channel, post_url_continue: str | None = None
+    ) -> HttpResponse:
+        """Lead to the page of the new channel: a test is sent from there."""
+        response = super().response_add(request, obj, post_url_continue)
+        if "_addanother" in request.POST or not self.has_change_permission(request, obj):
+            return response
+        messages.info(request, gettext("Send a test now: it shows whether messages arrive."))
+        url = reverse(f"admin:{_NAME}_change", args=[obj.pk])
+        return HttpResponseRedirect(keep_filters(request, url))
+
     def page_context(self, request: HttpRequest, row: Channel) -> Context:
         from attention.notifications.services import described  # heavy: see there
 

@@ -8,6 +8,8 @@ from django.utils.translation import gettext_lazy as _
 
 Entry = dict[str, object]
 
+_ANALYTICS = ("orders.view_order", "analytics.view_analytics")
+
 
 def _section(title: str | Promise, *items: Entry, separator: bool = True) -> Entry:
     return {"title": title, "separator": separator, "items": items}
@@ -78,7 +80,7 @@ UNFOLD: Entry = {
                     "title": _("Analytics"),
                     "icon": "monitoring",
                     "link": reverse_lazy("console:analytics"),
-                    "permission": lambda request: request.user.has_perm("analytics.view_analytics"),
+                    "permission": lambda request: request.user.has_perms(_ANALYTICS),
                 },
                 _page(_("Orders"), "receipt_long", "orders.order"),
                 _page(_("Commands"), "send", "orders.ordercommand"),
