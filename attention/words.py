@@ -32,10 +32,11 @@ def next_step_of(item: AttentionItem) -> NextStep | None:
 def warnings_of(watch: WatchState, now: datetime) -> Iterator[str]:
     """Say why the list cannot be believed; nothing where it can."""
     if watch.last_at is None:
-        yield _("Nothing has been checked yet: see whether a worker runs.")
+        yield _("Nobody has looked yet for what needs attention: check whether the worker runs.")
     elif watch.is_standing_still:
         words = _(
-            "The checks stand still: the last was %(ago)s. The list may be old; see whether a worker runs."
+            "Nobody looks for what needs attention: the last time was %(ago)s. The list may be old; check "
+            "whether the worker runs."
         )
         yield words % {"ago": ago_text(watch.last_at, now)}
     if watch.failed_rules:
