@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import datetime, tzinfo
 
 import structlog
 from django.db.models import OuterRef, QuerySet, Subquery
 from django.utils.timezone import get_default_timezone
+from django.utils.translation import gettext as _
 
 from attention.models.items import Act, AttentionEntry, AttentionItem
+from attention.models.watch_run import WatchState
 from attention.rules.base import NextStep, Rule
-from attention.rules.registry import rule_of
+from attention.rules.registry import RULES, rule_of
 from core.access import AnyUser
+from core.display import ago_text
 
 logger = structlog.stdlib.get_logger(__name__)
 
@@ -54,6 +58,22 @@ def _known_rule(item: AttentionItem) -> Rule | None:
         return rule_of(item.rule)
     except KeyError:
         return None
+
+
+def warnings_of(watch: WatchState, now: datetime) -> Iterator[str]:
+    """Say why the list cannot be believed; nothing where it can."""
+    if watch.last_at is None:
+        yield _("Nobody has looked yet for what needs attention: check whether the worker runs.")
+    elif watch.is_standing_still:
+        words = _(
+            "Nobody looks for what needs attention: the last time was %(ago)s. The list may be old; check "
+            "whether the worker runs."
+        )
+        yield words % {"ago": ago_text(watch.last_at, now)}
+    if watch.failed_rules:
+        titles = [str(rule.title) for rule in RULES if rule.name in watch.failed_rules]
+        words = _("These could not be looked at, and show what they found earlier: %(rules)s.")
+        yield words % {"rules": ", ".join(titles)}
 
 
 def with_holder(items: QuerySet[AttentionItem]) -> QuerySet[AttentionItem]:

@@ -92,7 +92,7 @@ class ChannelForm(forms.ModelForm):  # type: ignore[type-arg]  # not subscriptab
         self.initial["least_severity"] = int(self.instance.least_severity)
 
     def _rule_choices(self) -> list[tuple[str, str]]:
-        known = [(rule.name, capfirst(str(rule.title))) for rule in RULES]
+        known = [(rule.name, str(rule.title)) for rule in RULES]
         former = set(self.instance.rules) - {name for name, _title in known}
         return [*known, *((name, name) for name in sorted(former))]
 

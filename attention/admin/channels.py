@@ -107,6 +107,17 @@ class ChannelAdmin(HubAdmin[Channel]):
             changed |= {"service", "shown_address", "tried_at", "failing_since", "last_error"}
         obj.save(update_fields={*changed, "changed_at"})
 
+    def response_add(
+        self, request: HttpRequest, obj: Channel, post_url_continue: str | None = None
+    ) -> HttpResponse:
+        """Lead to the page of the new channel: a test is sent from there."""
+        response = super().response_add(request, obj, post_url_continue)
+        if "_addanother" in request.POST or not self.has_change_permission(request, obj):
+            return response
+        messages.info(request, gettext("Send a test now: it shows whether messages arrive."))
+        url = reverse(f"admin:{_NAME}_change", args=[obj.pk])
+        return HttpResponseRedirect(keep_filters(request, url))
+
     def page_context(self, request: HttpRequest, row: Channel) -> Context:
         now = db_clock.now()
         tests = row.notifications.filter(kind=Kind.TEST)
@@ -245,7 +256,7 @@ class NotificationAdmin(MirrorAdmin[Notification]):
         if row.item is None:
             return EMPTY
         rule = known_rule(row.item.rule)
-        title = capfirst(str(rule.title)) if rule else row.item.rule
+        title = str(rule.title) if rule else row.item.rule
         return title if row.item.organization is None else f"{title} · {row.item.organization.name}"
 
     @admin.display(description=_("state"))

@@ -17,6 +17,9 @@ from organizations.models.stop_lists import StopListReading
 from webhooks.models.inbox import RegistrationStatus, WebhookConfig
 from webhooks.models.reconciliation import WATCH_IS_FRESH, LinkHealth, LinkState
 
+NEVER_TOLD_FOR = timedelta(seconds=60)
+"""For how long iiko was told nothing before it counts: a worker that starts tells it within half a minute."""
+
 
 class PosSilent(Rule):
     """A POS does not answer; iiko is asked when something waits there (``webhooks.monitoring.pos_watch``)."""
@@ -96,7 +99,11 @@ class WebhookUnregistered(Rule):
     permission = "webhooks.view_webhookconfig"
 
     def candidates(self, now: datetime, shortest: timedelta) -> Iterator[Finding]:
-        never_told = _links(now).filter(state=LinkState.NOT_REGISTERED, organization=OuterRef("iiko_id"))
+        never_told = _links(now).filter(
+            state=LinkState.NOT_REGISTERED,
+            since__lte=now - NEVER_TOLD_FOR,
+            organization=OuterRef("iiko_id"),
+        )
         wrong = (RegistrationStatus.DRIFTED, RegistrationStatus.FAILED)
         configs = WebhookConfig.objects.active().filter(organization=OuterRef("iiko_id"))
         restaurants = Organization.objects.filter(is_active=True).filter(

@@ -85,6 +85,7 @@ def test_channel_is_added_and_never_shown_with_its_address(place: Organization) 
 
     assert response.status_code == 302, response.context["adminform"].form.errors
     channel = Channel.objects.get()
+    assert response["Location"] == f"{LIST}{channel.pk}/change/"
     assert (channel.address, channel.rules) == (TELEGRAM, ["late", "problem"])
     assert channel.is_quiet_at(NOON.time().replace(hour=3))
     assert channel.active_since >= before

@@ -676,6 +676,14 @@ def test_state_of_the_link_is_said(place: Place, state: str, rule: str | None, w
     assert look(NOW + 11 * MINUTE) == []
 
 
+def test_worker_that_starts_has_a_minute_to_tell_iiko_the_address(place: Place) -> None:
+    WebhookConfig.objects.update(registration_status="not_registered")
+    LinkHealth.objects.create(organization=place.cafe, state="not_registered", since=NOW, checked_at=NOW)
+
+    assert look(NOW + timedelta(seconds=59)) == []
+    assert [item.rule for item in look(NOW + timedelta(seconds=60))] == ["webhook_unregistered"]
+
+
 def test_webhook_that_could_not_be_registered_is_said(place: Place) -> None:
     WebhookConfig.objects.update(registration_status="failed")
 

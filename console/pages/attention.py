@@ -1,6 +1,6 @@
 """The attention list: what needs a person now, and whose it is."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from zlib import crc32
 
@@ -13,8 +13,8 @@ from django.views.decorators.http import require_GET
 
 from attention.access import VIEW, rules_for
 from attention.models.items import Severity
-from attention.models.watch_run import WatchState
 from attention.rules.registry import RULES
+from attention.words import warnings_of
 from console.attention.filters import Filters, Show
 from console.attention.needing import items_within
 from console.attention.rows import row_context, rows_of
@@ -95,7 +95,7 @@ def _list_context(
         "most_rows": MOST_ROWS,
         "shows": shows,
         "problem": problem,
-        "warnings": list(_warnings(watch, frame.now)),
+        "warnings": list(warnings_of(watch, frame.now)),
         "looked": ago_text(watch.last_at, frame.now) if watch.last_at is not None else "",
     }
 
@@ -109,22 +109,6 @@ def _state_of(frame: Frame, filters: Filters) -> str:
     looked_at = None if rows else watch.last_at
     shown_of_watch = (watch.is_standing_still, watch.failed_rules, looked_at)
     return str(crc32(repr((rows, needing_of(frame), shown_of_watch, minute)).encode()))
-
-
-def _warnings(watch: WatchState, now: datetime) -> Iterator[str]:
-    """Say why the list cannot be believed."""
-    if watch.last_at is None:
-        yield _("Nobody has looked yet for what needs attention: check whether the worker runs.")
-    elif watch.is_standing_still:
-        words = _(
-            "Nobody looks for what needs attention: the last time was %(ago)s. The list may be old; check "
-            "whether the worker runs."
-        )
-        yield words % {"ago": ago_text(watch.last_at, now)}
-    if watch.failed_rules:
-        titles = [str(rule.title) for rule in RULES if rule.name in watch.failed_rules]
-        words = _("These could not be looked at, and show what they found earlier: %(rules)s.")
-        yield words % {"rules": ", ".join(titles)}
 
 
 def _texts() -> dict[str, object]:

@@ -254,7 +254,7 @@ def test_demo_from_an_empty_folder_answers_and_ends_without_a_trace(checkout: Pa
         assert said.index("Booting worker") < said.index("Password")
         with urlopen(f"http://127.0.0.1:{port}/healthz", timeout=20) as answer:
             assert answer.status == 200
-        assert f"http://127.0.0.1:{port}/admin/" in said
+        assert f"http://127.0.0.1:{port}/ " in said
         assert (checkout / ".data/demo_admin_password").read_text() in said
         belonging = psutil.Process(process.pid).children(recursive=True)
         postmaster = int((checkout / ".data/postgres/data/postmaster.pid").read_text().split()[0])

@@ -1,16 +1,19 @@
 """What wants a person now, for the overview: the one place that says what counts.
 
-First the whole attention list, then of orders and commands each kind with its list; what there is none of is
-left out.
+First the attention list as the console shows it, of the restaurants that the person has chosen there; then of
+orders and commands each kind with its list. What there is none of is left out.
 """
 
 from datetime import datetime
 
+from django.contrib.auth.models import User
 from django.urls import reverse
 from django.utils.translation import ngettext, ngettext_lazy
 
-from attention.access import VIEW, items_for
+from attention.access import VIEW
 from attention.counts import open_count
+from console.attention.needing import items_within
+from console.board.restaurants import restaurants_of
 from core.access import AnyUser, visible_to
 from iikohub.dashboard.orders import OpenOrders
 from iikohub.dashboard.tiles import Tile, bounded, list_url, orders_url, shown
@@ -48,9 +51,10 @@ def tiles(user: AnyUser, now: datetime, open_orders: OpenOrders | None) -> list[
 
 
 def _of_the_list(user: AnyUser, now: datetime) -> list[Tile]:
-    if not user.has_perm(VIEW):
+    if not isinstance(user, User) or not user.has_perm(VIEW):
         return []
-    count = open_count(items_for(user), now)
+    _every, chosen = restaurants_of(user)
+    count = open_count(items_within(user, chosen), now)
     words = ngettext("%(count)d of them is critical", "%(count)d of them are critical", count.critical)
     note = words % {"count": count.critical} if count.critical else ""
     tone = "bad" if count.critical else "warn"

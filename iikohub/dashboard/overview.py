@@ -9,6 +9,9 @@ from datetime import UTC, datetime
 from django.http import HttpRequest
 from django.utils.translation import gettext as _
 
+from attention.access import VIEW
+from attention.models.watch_run import watch_state
+from attention.words import warnings_of
 from core.access import AnyUser
 from core.database import db_clock
 from iikohub.dashboard import attention, inbox, kitchens, restaurants
@@ -43,10 +46,11 @@ def _day(user: AnyUser, now: datetime, *, sees_restaurants: bool) -> Row:
     sees_orders = user.has_perm("orders.view_order")
     open_orders = OpenOrders(user, now) if sees_orders else None
     today = Today(user, now) if sees_orders else None
-    shown: Row = dict.fromkeys(
-        ("attention_tiles", "today_tiles", "status_tiles", "kitchen_tiles", "restaurants")
-    )
-    if sees_orders or user.has_perm("orders.view_ordercommand"):
+    names = ("attention_warnings", "attention_tiles", "today_tiles", "status_tiles", "kitchen_tiles")
+    shown: Row = dict.fromkeys((*names, "restaurants"))
+    if user.has_perm(VIEW):
+        shown["attention_warnings"] = list(warnings_of(watch_state(now), now))
+    if sees_orders or user.has_perm("orders.view_ordercommand") or user.has_perm(VIEW):
         shown["attention_tiles"] = attention.tiles(user, now, open_orders)
     if open_orders and today:
         shown["today_tiles"] = _today_tiles(open_orders, today)

@@ -1,6 +1,5 @@
 """Orders of the day, for the overview: on the clock of each restaurant, beside the same day a week ago."""
 
-from collections import Counter
 from datetime import UTC, datetime, timedelta, tzinfo
 
 from django.db.models import Count, Q, QuerySet, Sum
@@ -9,7 +8,7 @@ from django.utils.functional import cached_property
 from django.utils.translation import gettext as _, ngettext_lazy
 
 from core.access import AnyUser, visible_to
-from core.display import currency_sign
+from core.display import EMPTY, currency_sign
 from iiko_client.units import MinorUnits, to_major
 from iikohub.dashboard.tiles import Row, Tile, count_text, orders_url, shown
 from orders.models.order import Order, Status
@@ -20,7 +19,10 @@ _DAY = {"from": "today", "to": "today"}
 _CLOSED = ngettext_lazy("order closed today", "orders closed today")
 _CANCELLED = ngettext_lazy("order cancelled today", "orders cancelled today")
 _WEEK = timedelta(days=7)
-_NOTHING = (0, 0)
+_NOTHING = (0, 0, 0)
+
+Sums = tuple[int, int, int]
+"""How many orders, of how many of them the amount is known, and the sum of those (1/100 of the currency)."""
 
 
 class Today:
@@ -35,8 +37,8 @@ class Today:
 
     def tiles(self) -> list[Tile]:
         """Count and sum up, beside the same of a week ago at this time of day where there was any."""
-        closed = sum(count for count, _sum in self._groups.values())
-        before = sum(count for count, _sum in self._week_ago.values())
+        closed = sum(count for count, *_sums in self._groups.values())
+        before = sum(count for count, *_sums in self._week_ago.values())
         url = orders_url(status=Status.CLOSED, **{f"closed_{end}": day for end, day in _DAY.items()})
         cancelled = orders_url(
             status=Status.CANCELLED, **{f"cancelled_{end}": day for end, day in _DAY.items()}
@@ -49,11 +51,12 @@ class Today:
 
     def of(self, organization: Organization) -> Row:
         """Return what the table of restaurants shows of one."""
-        count, revenue = self._groups.get((organization.iiko_id, organization.currency), _NOTHING)
-        return {"closed": count_text(count), "revenue": _whole(revenue, organization.currency)}
+        count, billed, revenue = self._groups.get((organization.iiko_id, organization.currency), _NOTHING)
+        revenue_text = _whole(revenue, organization.currency) if billed or not count else EMPTY
+        return {"closed": count_text(count), "revenue": revenue_text}
 
     @cached_property
-    def _week_ago(self) -> dict[tuple[str, str], tuple[int, int]]:
+    def _week_ago(self) -> dict[tuple[str, str], Sums]:
         return _sums(
             self._between({zone: self._then(zone) for zone in self._clocks}, "when_closed", Status.CLOSED)
         )
@@ -77,30 +80,40 @@ class Today:
         return rows.filter(own)
 
     def _money(self, url: str) -> list[Tile]:
-        """One pair of tiles for each currency: what was taken, and how much an order was on average."""
+        """One pair of tiles for each currency: what was taken, and how much an order was on average.
+
+        Orders of which the amount is not known count in neither.
+        """
         now, before = _by_currency(self._groups), _by_currency(self._week_ago)
         found = []
-        for currency, (count, revenue) in now.items():
-            then_count, then = before.get(currency, _NOTHING)
+        for currency, (_count, billed, revenue) in now.items():
+            if not billed:
+                continue
+            _then_count, then_billed, then = before.get(currency, _NOTHING)
             found.append(_amount(_("revenue today"), revenue, then, currency, url))
-            average = revenue // count
-            found.append(_amount(_("average bill"), average, then // max(then_count, 1), currency, url))
+            average = revenue // billed
+            found.append(_amount(_("average bill"), average, then // max(then_billed, 1), currency, url))
         return found
 
 
-def _sums(rows: QuerySet[Order]) -> dict[tuple[str, str], tuple[int, int]]:
-    """Count and sum up (1/100 of the currency) by restaurant and currency."""
+def _sums(rows: QuerySet[Order]) -> dict[tuple[str, str], Sums]:
+    """Count and sum up by restaurant and currency."""
     grouped = rows.values_list("organization__iiko_id", "organization__currency")
-    counted = grouped.annotate(count=Count("pk"), revenue=Sum("amount_minor", default=0))
-    return {(ident, currency): (count, int(revenue)) for ident, currency, count, revenue in counted}
+    counted = grouped.annotate(
+        count=Count("pk"), billed=Count("amount_minor"), revenue=Sum("amount_minor", default=0)
+    )
+    return {
+        (ident, currency): (count, billed, int(revenue))
+        for ident, currency, count, billed, revenue in counted
+    }
 
 
-def _by_currency(groups: dict[tuple[str, str], tuple[int, int]]) -> dict[str, tuple[int, int]]:
-    counts, sums = Counter[str](), Counter[str]()
-    for (_ident, currency), (count, revenue) in groups.items():
-        counts[currency] += count
-        sums[currency] += revenue
-    return {currency: (count, sums[currency]) for currency, count in counts.items()}
+def _by_currency(groups: dict[tuple[str, str], Sums]) -> dict[str, Sums]:
+    found: dict[str, Sums] = {}
+    for (_ident, currency), (count, billed, revenue) in groups.items():
+        counts, bills, sums = found.get(currency, _NOTHING)
+        found[currency] = counts + count, bills + billed, sums + revenue
+    return found
 
 
 def _amount(title: str, minor: int, then: int, currency: str, url: str) -> Tile:

@@ -1,4 +1,4 @@
-"""Step: a notification has arrived by a channel."""
+"""Step: a receiver takes what is sent by a channel."""
 
 from datetime import datetime
 
@@ -6,6 +6,7 @@ from django.urls import reverse
 from django.utils.translation import gettext as _, gettext_lazy
 
 from attention.models.channels import Channel
+from attention.notifications.errors import words
 from core.display import ago_text
 from iikohub.first_steps.step import Finding, Link
 
@@ -23,12 +24,13 @@ class ChannelsStep:
                 advice=_("Add one (Telegram, e-mail, VK …), and send a test by it."),
                 link=Link(reverse("admin:attention_channel_add"), _("Add a channel")),
             )
-        for channel in channels:
+        working = [one for one in channels if one.failing_since is None]
+        for channel in working:
             if channel.tried_at is not None:
-                words = _("A test has arrived by “%(name)s”, %(ago)s.")
+                taken = _("The receiver took the test sent by “%(name)s”, %(ago)s.")
                 ago = ago_text(channel.tried_at, now)
-                return Finding(is_done=True, sentence=words % {"name": channel.name, "ago": ago})
-        return _untried(channels[0])
+                return Finding(is_done=True, sentence=taken % {"name": channel.name, "ago": ago})
+        return _untried(working[0]) if working else _failing(channels[0])
 
 
 def _untried(channel: Channel) -> Finding:
@@ -36,5 +38,18 @@ def _untried(channel: Channel) -> Finding:
         is_done=False,
         sentence=_("No test has arrived by “%(name)s” yet.") % {"name": channel.name},
         advice=_("Send one on the page of the channel; it says why a test did not arrive."),
-        link=Link(reverse("admin:attention_channel_change", args=[channel.pk]), _("To the channel")),
+        link=_page_of(channel),
     )
+
+
+def _failing(channel: Channel) -> Finding:
+    return Finding(
+        is_done=False,
+        sentence=_("Nothing arrives by “%(name)s”.") % {"name": channel.name},
+        advice=words(channel.last_error),
+        link=_page_of(channel),
+    )
+
+
+def _page_of(channel: Channel) -> Link:
+    return Link(reverse("admin:attention_channel_change", args=[channel.pk]), _("To the channel"))

@@ -56,7 +56,7 @@ def _without_login(by_hand: int) -> Finding:
             "Make an API login in iikoWeb and add it here: the hub reads the restaurants from it. Without "
             "one, restaurants are added by hand:"
         ),
-        command="manage.py add_organization IIKO_ID --name NAME --timezone Europe/Moscow",
+        command=".venv/bin/python manage.py add_organization IIKO_ID --name NAME --timezone Europe/Moscow",
         link=Link(reverse("admin:organizations_apilogin_add"), _("Add an API login")),
     )
 
@@ -75,7 +75,7 @@ def _wrong_with(login: ApiLogin) -> Finding | None:
             is_done=False,
             sentence=_("The restaurants of “%(login)s” are being read.") % {"login": login.name},
             advice=_("A worker does it within seconds. If this stays, no worker runs: see below. By hand:"),
-            command="manage.py sync_dictionaries",
+            command=".venv/bin/python manage.py sync_dictionaries",
             link=_page_of(login),
         )
     return None

@@ -88,7 +88,7 @@ def _open(restaurants: list[Organization], now: datetime) -> Finding:
         advice=_(
             "Look first at what would change in iiko; nothing is written until you say so. In the shell:"
         ),
-        command="manage.py register_webhooks --dry-run",
+        command=".venv/bin/python manage.py register_webhooks --dry-run",
         link=Link(reverse("first_steps:register"), _("Show what would change")),
         rows=[_row(one, now) for one in restaurants],
     )

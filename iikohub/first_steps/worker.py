@@ -32,5 +32,5 @@ class WorkerStep:
             is_done=False,
             sentence=sentence,
             advice=_("Start its service, and have it started with the machine (docs/install.md, step 2)."),
-            command="systemctl enable --now iikohub-worker    # manage.py worker",
+            command="systemctl enable --now iikohub-worker    # .venv/bin/python manage.py worker",
         )

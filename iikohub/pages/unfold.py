@@ -8,6 +8,8 @@ from django.utils.translation import gettext_lazy as _
 
 Entry = dict[str, object]
 
+_ANALYTICS = ("orders.view_order", "analytics.view_analytics")
+
 
 def _section(title: str | Promise, *items: Entry, separator: bool = True) -> Entry:
     return {"title": title, "separator": separator, "items": items}
@@ -71,8 +73,15 @@ UNFOLD: Entry = {
                 _("Work"),
                 {"title": _("Overview"), "icon": "dashboard", "link": reverse_lazy("admin:index")},
                 _page(_("Board"), "view_kanban", "orders.order") | {"link": reverse_lazy("console:board")},
+                _page(_("Couriers"), "moped", "orders.order") | {"link": reverse_lazy("console:dispatch")},
                 _page(_("Attention"), "notification_important", "attention.attentionitem")
                 | {"link": reverse_lazy("console:attention")},
+                {
+                    "title": _("Analytics"),
+                    "icon": "monitoring",
+                    "link": reverse_lazy("console:analytics"),
+                    "permission": lambda request: request.user.has_perms(_ANALYTICS),
+                },
                 _page(_("Orders"), "receipt_long", "orders.order"),
                 _page(_("Commands"), "send", "orders.ordercommand"),
                 _page(_("Stop lists"), "remove_shopping_cart", "organizations.stoplistitem"),

@@ -7,11 +7,14 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
-from django.contrib.auth.models import Group, Permission
+from django.contrib.auth.models import Group, Permission, User
 from django.test import Client
 from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries, Settings
 
+from attention.models.items import AttentionItem, Severity
+from attention.models.watch_run import WatchRun
+from console.models import Preferences
 from core.database import counting, db_clock
 from orders.models.command import CommandKind, CommandState, OrderCommand
 from orders.models.order import Order
@@ -19,7 +22,7 @@ from organizations.models.access import RestaurantAccess
 from organizations.models.clock_skews import ClockSkew
 from organizations.models.dictionaries import Courier
 from organizations.models.organization import Organization
-from organizations.models.stop_lists import StopListItem
+from organizations.models.stop_lists import StopListItem, StopListReading
 from tests.builders import (
     COURIER_ID,
     ORGANIZATION_ID,
@@ -112,7 +115,7 @@ def test_every_number_is_that_of_the_list_it_leads_to(chief: Client) -> None:
         )
 
     shown = tiles(chief)
-    assert shown.pop("курьеров на смене") == ("1", "/console/dispatch")
+    assert shown.pop("курьер на смене") == ("1", "/console/dispatch")
 
     assert {name: number for name, (number, _url) in shown.items()} == {
         "открытых заказов": "5",
@@ -146,6 +149,7 @@ def test_inbox_that_stands_still_is_pointed_out(chief: Client) -> None:
     make_organization()
     post(Client(), [cloud_event(), cloud_event(order_id="2"), cloud_event(order_id="3")])
     late = timezone.now() - timedelta(minutes=7)
+    StopListReading.objects.create(organization_id=ORGANIZATION_ID, read_at=late)
     first, second, _third = WebhookEvent.objects.order_by("id")
     WebhookEvent.objects.filter(pk=first.pk).update(received_at=late)
     WebhookEvent.objects.filter(pk=second.pk).update(status=EventStatus.DEAD)
@@ -299,12 +303,13 @@ def test_query_count_does_not_grow(chief: Client, django_assert_num_queries: Dja
     assert Order.objects.count() == 32
 
     # Session, user, whether there are restaurants, open orders, refused ones, the inbox, unknown types, the
-    # dead, strangers, types met, their counts, clocks of machines, what is out of stock, lists that cannot be
-    # read, couriers, restaurants, what was missed, commands for a person, refused ones, those without an
-    # answer, silent POS, settings of webhooks; the day: zones, closed, the same a week ago, cancelled; the
-    # first steps: logins, names, zones, workers, first events, their settings, people, channels; the
-    # attention list.
-    with django_assert_num_queries(35):
+    # dead, strangers, types met, their counts, clocks of machines, what is out of stock, lists that cannot
+    # be read, those not read yet, whether one was, whether there are shifts, restaurants, what was missed,
+    # commands for a person, refused ones, those without an answer, silent POS, settings of webhooks; the
+    # day: zones, closed, the same a week ago, cancelled; the first steps: logins, names, zones, workers,
+    # first events, their settings, people, channels; the attention list, the restaurants chosen for it, its
+    # watch.
+    with django_assert_num_queries(39):
         chief.get(HOME)
 
 
@@ -388,10 +393,98 @@ def test_sums_of_two_currencies_stand_apart(
     assert "600 ₸ выручка сегодня неделю назад к этому часу: 300 ₸" in page
 
 
+NOTHING = "Требует внимания Сейчас ничего не требует внимания."
+
+
 def test_nothing_that_needs_attention_is_said_in_words(chief: Client) -> None:
     make_organization()
+    WatchRun.objects.create(at=db_clock.now())
 
-    assert "Требует внимания Сейчас ничего не требует внимания." in text(chief.get(HOME))
+    assert NOTHING in text(chief.get(HOME))
+
+
+def test_attention_is_not_called_clear_while_nobody_looks(chief: Client) -> None:
+    make_organization()
+    assert "Требует внимания Проверок ещё не было: проверьте, работает ли обработчик." in text(
+        chief.get(HOME)
+    )
+
+    WatchRun.objects.create(at=db_clock.now() - timedelta(minutes=7))
+    page = text(chief.get(HOME))
+    assert "Проверки стоят: последняя была 7 мин назад. Список мог устареть; проверьте, работает" in page
+    assert NOTHING not in page
+
+    WatchRun.objects.update(at=db_clock.now(), failed=["late"])
+    page = text(chief.get(HOME))
+    assert "Эти правила не удалось проверить" in page
+    assert NOTHING not in page
+
+
+def test_attention_is_not_called_clear_to_who_may_not_see_the_list(client: Client) -> None:
+    make_organization()
+    WatchRun.objects.create(at=db_clock.now())
+    sign_in(client, "orders.view_order")
+
+    assert "Требует внимания" not in text(client.get(HOME))
+
+
+def test_attention_counts_the_restaurants_that_are_chosen(chief: Client) -> None:
+    here, there = make_organization(), make_other_organization()
+    now = db_clock.now()
+    for number, place in enumerate((here, there, None)):
+        AttentionItem.objects.create(
+            rule="worker_away" if place is None else "pos_silent",
+            subject=str(number),
+            severity=Severity.WARNING,
+            organization=place,
+            opened_at=now,
+            since=now,
+            updated_at=now,
+        )
+    before = [number for number, url in tiles(chief).values() if url == "/console/attention"]
+
+    preferences = Preferences.objects.create(user=User.objects.get())
+    preferences.restaurants.add(there)
+
+    after = [number for number, url in tiles(chief).values() if url == "/console/attention"]
+    assert (before, after) == (["3"], ["2"])
+
+
+def test_order_without_a_known_amount_is_left_out_of_the_money(
+    chief: Client, evening: tuple[Organization, Organization]
+) -> None:
+    moscow, _vladivostok = evening
+    Order.objects.all().delete()
+    ended(moscow, 14, 12, amount_minor=60_000)
+    ended(moscow, 14, 13, amount_minor=None)
+
+    page = text(chief.get(HOME))
+    assert "600 ₽ средний чек" in page
+    assert "2 заказа закрыты сегодня" in page
+
+    Order.objects.update(amount_minor=None)
+    page = text(chief.get(HOME))
+    assert "выручка сегодня" not in page
+    assert "средний чек" not in page
+
+
+def test_couriers_are_counted_only_where_iiko_reports_shifts(chief: Client) -> None:
+    make_organization()
+    assert "на смене" not in text(chief.get(HOME))
+
+    arrive(shift_event(is_opened=False))
+    assert "0 курьеров на смене" in text(chief.get(HOME))
+
+
+def test_stop_lists_that_were_not_read_are_not_called_empty(chief: Client) -> None:
+    here, there = make_organization(), make_other_organization()
+    assert "— нет в наличии сейчас стоп-листы 2 ресторанов ещё не прочитаны" in text(chief.get(HOME))
+
+    StopListReading.objects.create(organization=here, read_at=db_clock.now())
+    assert "0 нет в наличии сейчас стоп-листы 1 ресторана ещё не прочитаны" in text(chief.get(HOME))
+
+    StopListReading.objects.create(organization=there, failing_since=db_clock.now())
+    assert "0 нет в наличии сейчас стоп-листы 1 организации не читаются" in text(chief.get(HOME))
 
 
 def test_operator_finds_the_day_and_no_technical_tiles(client: Client) -> None:
@@ -403,7 +496,7 @@ def test_operator_finds_the_day_and_no_technical_tiles(client: Client) -> None:
 
     page = text(client.get(HOME))
 
-    for words in ("Сегодня", "1 открытый заказ", "курьеров на смене", "нет в наличии сейчас", "Сирень"):
+    for words in ("Сегодня", "1 открытый заказ", "нет в наличии сейчас", "Сирень"):
         assert words in page
     for words in ("Входящие", "DeliveryOrderUpdate", "NTP", "Последнее событие", "Первые шаги"):
         assert words not in page

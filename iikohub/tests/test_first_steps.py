@@ -321,6 +321,11 @@ def test_people_are_those_who_work_with_orders() -> None:
     assert found("people").sentence == "Nobody but the administrator may sign in."
 
     person = User.objects.create_user("someone", is_staff=True)
+    finding = found("people")
+    assert finding.sentence.endswith("nobody works with orders. Without a group: someone.")
+    assert finding.link is not None
+    assert finding.link.url == "/admin/auth/user/"
+
     person.groups.add(Group.objects.get(name="Administrator"))
     assert found("people").sentence == "Nobody is a Dispatcher or an Operator: nobody works with orders."
 
@@ -344,8 +349,13 @@ def test_channel_counts_once_a_test_has_arrived_by_it() -> None:
 
     assert (found("channels").is_done, found("channels").sentence) == (
         True,
-        "A test has arrived by “Shift”, 5 min ago.",
+        "The receiver took the test sent by “Shift”, 5 min ago.",
     )
+    Channel.objects.update(failing_since=db_clock.now(), last_error="http_401")
+    finding = found("channels")
+    assert (finding.is_done, finding.sentence) == (False, "Nothing arrives by “Shift”.")
+    assert finding.advice.startswith("The receiver refuses the key")
+    Channel.objects.update(failing_since=None)
     Channel.objects.update(is_active=False)
     assert not found("channels").is_done
 

@@ -110,7 +110,7 @@ class Command(BaseCommand):
 def box(port: int, sandbox_port: int, password: str | None, *, empty: bool) -> str:
     """Frame what a person needs to come in, and in an empty hub to take the first steps."""
     rows = [
-        ("Admin", f"http://127.0.0.1:{port}/admin/"),
+        ("Open", f"http://127.0.0.1:{port}/"),
         ("Login", ADMIN_NAME if empty else f"{ADMIN_NAME}, or {OPERATOR_NAME} who works on the board"),
         (
             "Password",
@@ -130,7 +130,18 @@ def box(port: int, sandbox_port: int, password: str | None, *, empty: bool) -> s
     lines.append(f"Enter shows this again. Ctrl-C stops everything; {stays}.")
     width = max(map(len, lines))
     framed = "\n".join(f"│ {line:<{width}} │" for line in lines)
-    return f"┌{'─' * (width + 2)}┐\n{framed}\n└{'─' * (width + 2)}┘"
+    # Outside the frame, since it is long and to be copied.
+    shell = f"\nIn the shell, for this hub: {shell_settings(port, sandbox_port)} .venv/bin/python manage.py …"
+    return f"┌{'─' * (width + 2)}┐\n{framed}\n└{'─' * (width + 2)}┘{shell if empty else ''}"
+
+
+def shell_settings(port: int, sandbox_port: int) -> str:
+    """Write what a command from the shell needs to work on the empty hub, not on the other database."""
+    directory = os.path.relpath(settings.EMBEDDED_POSTGRES_DIR, settings.BASE_DIR)
+    return (
+        f"EMBEDDED_POSTGRES_DIR={directory} WEBHOOK_BASE_URL=http://127.0.0.1:{port} "
+        f"IIKO_API_URL=http://127.0.0.1:{sandbox_port} IIKO_ALLOW_PRIVATE_ADDRESSES=1"
+    )
 
 
 def answers(address: str) -> bool:
