@@ -293,7 +293,7 @@ class TestScale:
 
         # Session, user, savepoint, timeout, restaurants' zone twice (two date filters), restaurants and
         # couriers to choose from, count, rows, release.
-        with django_assert_num_queries(14):
+        with django_assert_num_queries(13):
             response = chief.get(ORDERS)
 
         assert len(rows(response)) == orders
@@ -309,7 +309,7 @@ class TestScale:
     ) -> None:
         arrive(cloud_event())
 
-        with django_assert_num_queries(14) as captured:
+        with django_assert_num_queries(13) as captured:
             chief.get(ORDERS)
 
         told = " ".join(query["sql"] for query in captured.captured_queries)

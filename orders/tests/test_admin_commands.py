@@ -1195,6 +1195,8 @@ class TestGroups:
 
     def test_dispatcher_moves_orders_and_couriers(self) -> None:
         assert self.permissions_of("Dispatcher") == {
+            "attention.act_on_attention",
+            "attention.view_attentionitem",
             "orders.view_order",
             "orders.view_ordercommand",
             "orders.change_order_status",
@@ -1216,6 +1218,7 @@ class TestGroups:
 
     def test_operator_does_all_that_can_be_asked_of_an_order(self) -> None:
         assert self.permissions_of("Operator") == self.permissions_of("Dispatcher") | {
+            "analytics.view_analytics",
             "orders.change_order_payment",
             "orders.cancel_order",
             "orders.apply_order_discount",

@@ -239,7 +239,14 @@ def moment_range_filter(
 
 
 def clocks_for(request: HttpRequest) -> dict[tzinfo, list[str]]:
-    """List the time zones of a list's rows, each with its restaurants."""
-    restaurants = visible_to(request.user, Organization.objects.all())
-    chosen = restaurants_chosen(request)
-    return clocks_of(restaurants.filter(iiko_id__in=chosen) if chosen else restaurants)
+    """List the time zones of a list's rows, each with its restaurants; read once for all filters of a page."""
+    kept: dict[tzinfo, list[str]] | None = getattr(request, _CLOCKS, None)
+    if kept is None:
+        restaurants = visible_to(request.user, Organization.objects.all())
+        chosen = restaurants_chosen(request)
+        kept = clocks_of(restaurants.filter(iiko_id__in=chosen) if chosen else restaurants)
+        setattr(request, _CLOCKS, kept)
+    return kept
+
+
+_CLOCKS = "_clocks_of_list"
