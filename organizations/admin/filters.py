@@ -238,8 +238,11 @@ def moment_range_filter(
     return MomentsBetween
 
 
+_CLOCKS = "_clocks_of_list"
+
+
 def clocks_for(request: HttpRequest) -> dict[tzinfo, list[str]]:
-    """List the time zones of a list's rows, each with its restaurants; read once for all filters of a page."""
+    """List the time zones of a list's rows, each with its restaurants; read once for all filters."""
     kept: dict[tzinfo, list[str]] | None = getattr(request, _CLOCKS, None)
     if kept is None:
         restaurants = visible_to(request.user, Organization.objects.all())
@@ -247,6 +250,3 @@ def clocks_for(request: HttpRequest) -> dict[tzinfo, list[str]]:
         kept = clocks_of(restaurants.filter(iiko_id__in=chosen) if chosen else restaurants)
         setattr(request, _CLOCKS, kept)
     return kept
-
-
-_CLOCKS = "_clocks_of_list"
