@@ -125,7 +125,7 @@ def snooze(item_id: int, *, until: datetime, by: Actor, now: datetime) -> Attent
 
 @transaction.atomic
 def resolve(item_id: int, *, note: str = "", by: Actor, now: datetime) -> AttentionItem:
-    """Call an item done; it stays so while its condition holds, and comes again when that begins anew.
+    """Call an item done; it stays so while its condition holds, and comes again when that begins again.
 
     Raises:
         UnknownItem, NotDone: it is over, or somebody else has resolved it: the text names them.

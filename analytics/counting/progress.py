@@ -1,4 +1,4 @@
-"""Following what changed, and counting all of a restaurant anew.
+"""Following what changed, and counting all of a restaurant again.
 
 Each step is one transaction under the lock of the restaurant's ``Counting`` row: what it counts and how far
 it has come are written together. So a step may be repeated, run in two processes, or die half-way.
@@ -59,7 +59,7 @@ def take_step(organization_id: str) -> Step:
 
 
 def begin_rebuilding(organization_id: str) -> None:
-    """Have all of a restaurant counted anew; where that is under way already, it goes on."""
+    """Have all of a restaurant counted again; where that is under way already, it goes on."""
     with transaction.atomic():
         state, _zone = _locked(organization_id)
         if state.rebuilt_up_to is None:
@@ -68,7 +68,7 @@ def begin_rebuilding(organization_id: str) -> None:
 
 
 def count_missed_webhooks(organization_id: str, *, now: datetime) -> None:
-    """Count those of the last day anew, and of all the time since they were last counted."""
+    """Count those of the last day again, and of all the time since they were last counted."""
     with transaction.atomic():
         state, zone = _locked(organization_id)
         since = min(state.missed_until or now, now - _LATE_WEBHOOKS)
@@ -77,7 +77,7 @@ def count_missed_webhooks(organization_id: str, *, now: datetime) -> None:
 
 
 def _locked(organization_id: str) -> tuple[Counting, tzinfo]:
-    """Return the state with its lock; a clock that was set since the last step has all counted anew."""
+    """Return the state with its lock; a clock that was set since the last step has all counted again."""
     settled = settled_before()
     states = Counting.objects.select_for_update()
     names = Organization.objects.values_list("timezone", flat=True)

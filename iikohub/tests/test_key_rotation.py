@@ -43,10 +43,10 @@ def test_old_key_may_go_afterwards(settings: Settings) -> None:
     done = rotate()
     again = rotate()
 
-    assert "iiko_api_logins.api_login: 0 with the newest key, 1 to be encrypted anew" in before
+    assert "iiko_api_logins.api_login: 0 with the newest key, 1 to be encrypted again" in before
     assert Fernet(OLD).decrypt(untouched.encode()) == b"secret login"
-    assert "iiko_api_logins.api_login: 0 with the newest key, 1 encrypted anew" in done
-    assert "iiko_api_logins.api_login: 1 with the newest key, 0 encrypted anew" in again
+    assert "iiko_api_logins.api_login: 0 with the newest key, 1 encrypted again" in done
+    assert "iiko_api_logins.api_login: 1 with the newest key, 0 encrypted again" in again
     assert done[-1] == "Done. Everything opens with the first key: the others may go."
     settings.CREDENTIALS_KEYS = [NEW]
     assert ApiLogin.objects.get().api_login == "secret login"

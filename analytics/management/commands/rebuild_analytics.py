@@ -1,4 +1,4 @@
-"""The figures of all time, counted anew."""
+"""The figures of all time, counted again."""
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
@@ -10,7 +10,7 @@ from organizations.models.organization import Organization
 
 class Command(BaseCommand):
     help = (
-        "Count orders, commands and missed webhooks of all time anew. Workers may go on meanwhile. What is "
+        "Count orders, commands and missed webhooks of all time again. Workers may go on meanwhile. What is "
         "interrupted is finished by the next run, and by workers."
     )
 

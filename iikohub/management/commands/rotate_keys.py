@@ -19,7 +19,7 @@ class Command(BaseCommand):
         for done in rotate_keys(dry_run=dry_run):
             rotated += done.rotated
             unreadable += done.unreadable
-            words = "to be encrypted anew" if dry_run else "encrypted anew"
+            words = "to be encrypted again" if dry_run else "encrypted again"
             lost = f", {done.unreadable} that no key opens" if done.unreadable else ""
             self.stdout.write(
                 f"{done.name}: {done.current} with the newest key, {done.rotated} {words}{lost}"
