@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 import pytest
 from django.utils.crypto import get_random_string
-from playwright.sync_api import Browser, Locator, Page, expect
+from playwright.sync_api import Browser, Locator, Page, TimeoutError as NotFound, expect
 
 from bench.processes import free_port
 from bench.sandbox_control import SandboxControl, arguments
@@ -31,6 +31,8 @@ TOKEN = "token-of-the-evening"
 PASSWORD = get_random_string(20)
 FAST, CALM = 300.0, 1.0
 OUTCOME_MS = 60_000
+FOUND_MS, MORE_ORDERS = 5_000, 6
+"""How long a card is looked for before more orders are made, and how often that is done."""
 IN_THE_KITCHEN = ("WaitCooking", "CookingStarted", "CookingCompleted")
 BOARD, DISPATCH = "/console/", "/console/dispatch"
 
@@ -115,9 +117,15 @@ def card(page: Page, number: str) -> Locator:
     return page.locator(f'.card[data-id="{number}"]')
 
 
-def first_of(page: Page, selector: str) -> Locator:
+def first_of(page: Page, iiko: SandboxControl, selector: str) -> Locator:
     """Take the first card of a kind, by its own number: others may come before it meanwhile."""
     found = page.locator(selector).first
+    for _try in range(MORE_ORDERS):
+        try:
+            found.wait_for(state="attached", timeout=FOUND_MS)
+            break
+        except NotFound:  # no order stands there at this moment
+            fill_the_evening(iiko)
     found.wait_for(state="attached", timeout=OUTCOME_MS)
     number = found.get_attribute("data-id")
     assert number is not None
@@ -154,7 +162,7 @@ def new_order_rings_and_is_seen(page: Page, hub: Hub, iiko: SandboxControl) -> N
     page.locator("main").click(position={"x": 2, "y": 2})  # browsers give no sound before
     iiko.create_orders(8)
 
-    fresh = first_of(page, "[data-cards] > .card[data-new]")
+    fresh = first_of(page, iiko, "[data-cards] > .card[data-new]")
     expect(page.locator("body")).to_have_attribute("data-rang", re.compile(r"\d+"))
     look_at(page, fresh)
     fresh.locator(".card-number").click()
@@ -165,10 +173,10 @@ def new_order_rings_and_is_seen(page: Page, hub: Hub, iiko: SandboxControl) -> N
     assert_never_loaded_again(page)
 
 
-def next_step_is_taken_from_the_card(page: Page, hub: Hub, _iiko: SandboxControl) -> None:
+def next_step_is_taken_from_the_card(page: Page, hub: Hub, iiko: SandboxControl) -> None:
     open_page(page, hub, BOARD)
     plain = ".card:not(:has(.mark))"
-    cooked = first_of(page, f'{plain}:has([data-next="OnWay"]), {plain}:has([data-next="Delivered"])')
+    cooked = first_of(page, iiko, f'{plain}:has([data-next="OnWay"]), {plain}:has([data-next="Delivered"])')
     column = cooked.get_attribute("data-column")
     assert column is not None
     look_at(page, cooked)
@@ -180,7 +188,7 @@ def next_step_is_taken_from_the_card(page: Page, hub: Hub, _iiko: SandboxControl
 
 def refusal_is_read_on_the_card(page: Page, hub: Hub, iiko: SandboxControl) -> None:
     open_page(page, hub, BOARD)
-    known = first_of(page, '.card:has([data-next="Delivered"]):not(:has(.mark))')
+    known = first_of(page, iiko, '.card:has([data-next="Delivered"]):not(:has(.mark))')
     ident = known.get_attribute("data-id")
     # iiko knows it no more, and the hub has not heard of that.
     iiko._ask("orders/forget", {"order_id": hub.get(f"/api/v1/orders/{ident}")["iiko_order_id"]})
@@ -191,9 +199,9 @@ def refusal_is_read_on_the_card(page: Page, hub: Hub, iiko: SandboxControl) -> N
     assert_never_loaded_again(page)
 
 
-def late_order_is_found_at_one_look(page: Page, hub: Hub, _iiko: SandboxControl) -> None:
+def late_order_is_found_at_one_look(page: Page, hub: Hub, iiko: SandboxControl) -> None:
     open_page(page, hub, BOARD)
-    late = first_of(page, '.card[data-column="kitchen"][data-due]')
+    late = first_of(page, iiko, '.card[data-column="kitchen"][data-due]')
     ident = late.get_attribute("data-id")
     hub.manage(
         "shell",
@@ -223,9 +231,9 @@ def guest_is_found_by_name(page: Page, hub: Hub, _iiko: SandboxControl) -> None:
     expect(page.locator("#search-found mark").first).to_have_text(name)
 
 
-def three_orders_go_to_one_courier(page: Page, hub: Hub, _iiko: SandboxControl) -> None:
+def three_orders_go_to_one_courier(page: Page, hub: Hub, iiko: SandboxControl) -> None:
     open_page(page, hub, DISPATCH)
-    idents = three_that_wait(page, hub)
+    idents = three_that_wait(page, hub, iiko)
     for ident in idents:
         card(page, ident).locator(".tick").click()
     page.get_by_role("button", name="Назначить курьера").click()
@@ -237,23 +245,29 @@ def three_orders_go_to_one_courier(page: Page, hub: Hub, _iiko: SandboxControl) 
     assert_never_loaded_again(page)
 
 
-def three_that_wait(page: Page, hub: Hub) -> list[str]:
+def three_that_wait(page: Page, hub: Hub, iiko: SandboxControl) -> list[str]:
     """Find orders of one restaurant that its POS has, and that are on the page without a courier."""
-    shown = {
-        one.get_attribute("data-id") for one in page.locator("[data-groups] .order:not([data-outcome])").all()
-    }
-    waiting: dict[str, list[str]] = {}
-    for row in hub.rows("/api/v1/orders?open=true"):
-        if str(row["id"]) in shown and row["status"] in IN_THE_KITCHEN:
-            waiting.setdefault(row["organization_id"], []).append(str(row["id"]))
-    return next(idents[:3] for idents in waiting.values() if len(idents) >= 3)
+    for _try in range(MORE_ORDERS):
+        shown = {
+            one.get_attribute("data-id")
+            for one in page.locator("[data-groups] .order:not([data-outcome])").all()
+        }
+        waiting: dict[str, list[str]] = {}
+        for row in hub.rows("/api/v1/orders?open=true"):
+            if str(row["id"]) in shown and row["status"] in IN_THE_KITCHEN:
+                waiting.setdefault(row["organization_id"], []).append(str(row["id"]))
+        if found := next((idents[:3] for idents in waiting.values() if len(idents) >= 3), None):
+            return found
+        fill_the_evening(iiko)
+        page.wait_for_timeout(FOUND_MS)
+    pytest.fail("no restaurant has three orders that wait for a courier")
 
 
-def order_is_dragged_to_a_courier(page: Page, hub: Hub, _iiko: SandboxControl) -> None:
+def order_is_dragged_to_a_courier(page: Page, hub: Hub, iiko: SandboxControl) -> None:
     if is_phone(page):
         return  # fingers scroll: there are ticks for it
     open_page(page, hub, DISPATCH)
-    waiting = first_of(page, "[data-groups] .order:not([data-outcome])")
+    waiting = first_of(page, iiko, "[data-groups] .order:not([data-outcome])")
     ident, restaurant = (waiting.get_attribute(f"data-{name}") for name in ("id", "restaurant"))
     waiting.drag_to(page.locator(f'[data-people] .courier[data-restaurants~="{restaurant}"] header').first)
 
