@@ -17,6 +17,7 @@ from sandbox.tests.builders import (
     order_changes,
 )
 from sandbox.webhooks.events import OrderChange
+from sandbox.webhooks.subscriptions import Subscriptions
 from sandbox.webhooks.webhook_queue import Delivery, WebhookQueue, describe, envelope
 
 SECOND = timedelta(seconds=1)
@@ -26,7 +27,8 @@ SOPKA = str(make_engine().world.organizations[3].id)
 @cache
 def _deliveries() -> list[Delivery]:
     """Write the deliveries of the full run, every second as the running sandbox does."""
-    webhook_queue, engine, deliveries, now = WebhookQueue(1), make_engine(rate=6), [], OPENED_AT
+    webhook_queue = WebhookQueue(1, Subscriptions("http://hub.example/"))
+    engine, deliveries, now = make_engine(rate=6), [], OPENED_AT
     while now < OPENED_AT + RUN_FOR:
         now += SECOND
         deliveries += webhook_queue.write(engine.tick(now), now)

@@ -50,11 +50,11 @@ class WebhookQueue:
     def __init__(
         self,
         seed: int,
-        subscriptions: Subscriptions | None = None,
+        subscriptions: Subscriptions,
         more_batches: Callable[[], float] = lambda: 0.0,
     ) -> None:
         self._random = Random(f"{seed}/mail")
-        self._subscriptions = subscriptions or Subscriptions()
+        self._subscriptions = subscriptions
         self._more_batches = more_batches
         self._batches: dict[UUID, _Batch] = {}
         self._last_soi_details: dict[UUID, object] = {}
