@@ -31,12 +31,15 @@ def title_of(item: AttentionItem) -> str:
     return item.rule if rule is None else str(rule.title)
 
 
-def sentence_of(item: AttentionItem, now: datetime) -> str:
-    """Say what is wrong, or the title of the rule: another version may have kept other facts."""
+def sentence_of(item: AttentionItem, now: datetime, *, zone: tzinfo | None = None) -> str:
+    """Say what is wrong, or the title of the rule: another version may have kept other facts.
+
+    ``zone``: on another clock than that of ``zone_of``.
+    """
     if (rule := _known_rule(item)) is None:
         return item.rule
     try:
-        return rule.sentence(item, now=now, zone=zone_of(item))
+        return rule.sentence(item, now=now, zone=zone or zone_of(item))
     except Exception:  # one odd item must not take the whole list away
         logger.exception("attention.no_sentence", rule=item.rule, item_id=item.pk)
         return str(rule.title)
@@ -44,13 +47,18 @@ def sentence_of(item: AttentionItem, now: datetime) -> str:
 
 def next_step_of(item: AttentionItem, user: AnyUser) -> NextStep | None:
     """Return where the person goes on; None where the page would be refused, or it cannot be told."""
+    step = step_of(item)
+    return step if step is not None and (not step.permission or user.has_perm(step.permission)) else None
+
+
+def step_of(item: AttentionItem) -> NextStep | None:
+    """Return where to go on, whoever may open that page; None where it cannot be told."""
     rule = _known_rule(item)
     try:
-        step = None if rule is None else rule.next_step(item)
+        return None if rule is None else rule.next_step(item)
     except Exception:  # as above
         logger.exception("attention.no_next_step", rule=item.rule, item_id=item.pk)
         return None
-    return step if step is not None and (not step.permission or user.has_perm(step.permission)) else None
 
 
 def _known_rule(item: AttentionItem) -> Rule | None:

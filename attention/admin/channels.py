@@ -29,8 +29,9 @@ from attention.admin.channel_form import ChannelForm
 from attention.models.channels import Channel, Kind, Notification, SendState
 from attention.notifications.errors import words
 from attention.notifications.plan import plan_test
-from attention.notifications.text import first_zone, known_rule
+from attention.notifications.text import first_zone
 from attention.tasks import enqueue_sending
+from attention.words import title_of
 from core.access import visible_to
 from core.admin.base import Context, HubAdmin, MirrorAdmin
 from core.admin.filters import Choice, choices_filter
@@ -255,8 +256,7 @@ class NotificationAdmin(MirrorAdmin[Notification]):
     def what(self, row: Notification) -> str:
         if row.item is None:
             return EMPTY
-        rule = known_rule(row.item.rule)
-        title = str(rule.title) if rule else row.item.rule
+        title = title_of(row.item)
         return title if row.item.organization is None else f"{title} · {row.item.organization.name}"
 
     @admin.display(description=_("state"))

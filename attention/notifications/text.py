@@ -4,18 +4,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, tzinfo
 
-import structlog
 from django.conf import settings
 from django.utils.text import capfirst
 from django.utils.translation import gettext as _, ngettext, override
 
 from attention.models.channels import Channel, Kind, Notification
 from attention.models.items import AttentionItem, Severity
-from attention.rules.base import Rule
-from attention.rules.registry import rule_of
+from attention.words import sentence_of, step_of
 from organizations.models.organization import Organization
-
-logger = structlog.stdlib.get_logger(__name__)
 
 NAMED = 20
 """Items that a digest names; it counts the others."""
@@ -81,7 +77,11 @@ def _single(notification: Notification, item: AttentionItem, now: datetime) -> t
     title = _heading(item)
     if notification.kind == Kind.REPEAT:
         title = _("Again: %(title)s") % {"title": title}
-    lines = [_sentence(item, notification.channel, now), *_guest(item, notification.channel), *_link(item)]
+    lines = [
+        _sentence(item, notification.channel, now),
+        *_guest(item, notification.channel),
+        *_link(item),
+    ]
     return title, lines
 
 
@@ -101,21 +101,7 @@ def _heading(item: AttentionItem) -> str:
 
 
 def _sentence(item: AttentionItem, channel: Channel, now: datetime) -> str:
-    if (rule := known_rule(item.rule)) is None:
-        return item.rule
-    try:
-        return rule.sentence(item, now=now, zone=zone_of(item, channel))
-    except Exception:  # one item with odd facts must not hold up the others
-        logger.exception("notifications.no_sentence", rule=item.rule, item_id=item.pk)
-        return str(rule.title)
-
-
-def known_rule(name: str) -> Rule | None:
-    """Return the rule of this name; None where there is none any more, or a newer hub found it."""
-    try:
-        return rule_of(name)
-    except KeyError:
-        return None
+    return sentence_of(item, now, zone=zone_of(item, channel))
 
 
 def _guest(item: AttentionItem, channel: Channel) -> list[str]:
@@ -127,8 +113,7 @@ def _guest(item: AttentionItem, channel: Channel) -> list[str]:
 
 
 def _link(item: AttentionItem) -> list[str]:
-    rule = known_rule(item.rule)
-    step = rule.next_step(item) if rule is not None else None
+    step = step_of(item)
     if step is None or not settings.WEBHOOK_BASE_URL:
         return []
     return [f"{step.title}: {settings.WEBHOOK_BASE_URL}{step.url}"]
