@@ -85,11 +85,11 @@ def running(commands: Sequence[Sequence[str]], *, env: dict[str, str]) -> Iterat
 
 @contextlib.contextmanager
 def web(*, port: int | None = None, env: dict[str, str] | None = None) -> Iterator[int]:
-    """Run the web processes as they are run in earnest; gives the port once they answer."""
+    """Run the web processes of ``SERVER`` as they are run in earnest; gives the port once they answer."""
     port = port or free_port()
-    command = (sys.executable, "-m", "gunicorn", "iikohub.wsgi")
+    command = (sys.executable, "-m", "iikohub.operations.web_server")
     with running([command], env=HUB | (env or {}) | {"GUNICORN_BIND": f"127.0.0.1:{port}"}) as (server,):
-        wait_for(lambda: _is_ready(port), "gunicorn", seconds=_START_S, watched=[server])
+        wait_for(lambda: _is_ready(port), "the web server", seconds=_START_S, watched=[server])
         yield port
 
 

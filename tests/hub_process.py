@@ -82,7 +82,7 @@ class Hub(HubApi):
         )
 
     def start_web(self) -> Process:
-        process = self.start("-m", "gunicorn", "iikohub.wsgi")
+        process = self.start("-m", "iikohub.operations.web_server")
         wait_until(lambda: self.answers("/readyz"), seconds=60)
         return process
 

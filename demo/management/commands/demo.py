@@ -238,7 +238,7 @@ def supervised(*, port: int, sandbox_port: int, seed: int, token: str, empty: bo
     from demo.supervisor import Supervisor
 
     supervisor = Supervisor(sys.stdout)
-    supervisor.add("web", sys.executable, "-m", "gunicorn", "iikohub.wsgi", env=env)
+    supervisor.add("web", sys.executable, "-m", "iikohub.operations.web_server", env=env)
     supervisor.add("worker", sys.executable, "manage.py", "worker", env=env)
     sandbox = ["iiko_sandbox", "--port", str(sandbox_port), "--seed", str(seed)]
     if empty:
