@@ -65,7 +65,7 @@ def section(length: Length) -> Section:
     with connection.cursor() as cursor:
         cursor.execute(_PLAIN_TABLE)
     runs = [_measure(run, seconds=seconds, token=length.token) for run in range(length.runs)]
-    how = f"{CONNECTIONS} connections to the web server, pgbench with {PGBENCH_CLIENTS} clients, {seconds} s each"
+    how = f"{CONNECTIONS} connections, pgbench with {PGBENCH_CLIENTS} clients, {seconds} s each"
     found = Section.of(
         "ingest", how, runs, _ROWS, lambda run: {**asdict(run), "ratio": run.ratio, "lost": run.lost}
     )

@@ -8,9 +8,12 @@ pool has the request (docs/adr/0008-threads-wait-for-no-client.md).
 
 import asyncio
 import io
+import os
 import runpy
 import signal
 import sys
+import threading
+import time
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
@@ -41,6 +44,8 @@ LINGER_S = 2.0
 
 STALLED_S = 30.0
 """A client that does not take a piece of a long answer in so long is let go."""
+
+_LOOK_EVERY_S = 1.0
 
 Environ = dict[str, object]
 Headers = list[tuple[str, str]]
@@ -278,6 +283,7 @@ def _load(conf: Mapping[str, Any]) -> Gateway:
     from iikohub.wsgi import application
 
     conf["post_worker_init"](None)
+    threading.Thread(target=_end_with_master, args=(os.getppid(),), name="master-watch", daemon=True).start()
     return Gateway(
         cast("Application", application),
         threads=conf["threads"],
@@ -288,6 +294,13 @@ def _load(conf: Mapping[str, Any]) -> Gateway:
         ),
         arrives_within_s=settings.REQUEST_ARRIVES_WITHIN_S,
     )
+
+
+def _end_with_master(master: int) -> None:
+    """End this process in good order once its master is gone: granian's would serve on, beside the next."""
+    while os.getppid() == master:
+        time.sleep(_LOOK_EVERY_S)
+    os.kill(os.getpid(), signal.SIGTERM)
 
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@ import psutil
 import pytest
 
 from iikohub.operations.metrics_folder import PREFIX, MetricsFolder
+from iikohub.operations.web_server import SERVERS
 from tests.hub_process import Hub, Process, running_hub, wait_until
 
 
@@ -59,14 +60,15 @@ def test_a_link_to_somewhere_else_is_not_followed(
 
 @pytest.mark.process
 @pytest.mark.xdist_group("kills")
-def test_what_a_killed_web_server_left_goes_with_the_next_start(tmp_path: Path) -> None:
+@pytest.mark.parametrize("server", SERVERS)
+def test_what_a_killed_web_server_left_goes_with_the_next_start(tmp_path: Path, server: str) -> None:
     temporary = tmp_path / "tmp"
     temporary.mkdir()
     (tmp_path / "hub").mkdir()
-    with running_hub(tmp_path / "hub", TMPDIR=str(temporary), WEB_CONCURRENCY="2") as hub:
+    with running_hub(tmp_path / "hub", TMPDIR=str(temporary), WEB_CONCURRENCY="2", SERVER=server) as hub:
         killed = hub.start_web()
         (left,) = folders(temporary)
-        assert list(left.glob("*.db"))
+        assert len(list(left.glob("counter_*.db"))) == 2, "both processes count, and are added up"
 
         kill_master(killed)
         assert folders(temporary) == {left}
