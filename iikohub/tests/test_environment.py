@@ -14,7 +14,7 @@ from tests.configuration_page import PAGE, page, sections, types
 
 ROOT = Path(__file__).resolve().parents[2]
 COMPOSE = ROOT / "docker-compose.yml"
-OF_COMPOSE_ALONE = {"POSTGRES_PASSWORD", "WEB_PUBLISH"}
+OF_COMPOSE_ALONE = {"POSTGRES_PASSWORD", "WEB_PUBLISH", "BACKUP_KEEP_DAYS", "SERVER_NAME", "TLS_FOLDER"}
 SET_BY_COMPOSE = {"DATABASE_URL", "PORT", "GUNICORN_BIND"}
 SHARED_SECRETS = {"SECRET_KEY", "CREDENTIALS_KEYS"}
 INTERNAL = {"PROMETHEUS_MULTIPROC_DIR"}
@@ -51,7 +51,7 @@ def test_page_says_type_default_and_when_to_change() -> None:
     assert "\n*Change it* when the port is taken, or the proxy stands on another machine.\n" in text
 
 
-@pytest.mark.parametrize("name", ["web", "worker", "migrate"])
+@pytest.mark.parametrize("name", ["web", "worker", "migrate", "backup"])
 def test_compose_passes_every_setting(name: str) -> None:
     service = services()[name]
 
