@@ -3,7 +3,7 @@
 .NOTPARALLEL:
 # What some tests compare with; it lies beside the project, where it lies at all.
 VENDOR_DOCUMENT := ../shared/iiko/cloud-openapi.json
-.PHONY: help install run test test-fast test-vendor fuzz chaos check check-static bench lock messages clean
+.PHONY: help install run test test-fast test-vendor fuzz chaos check check-static bench docs lock messages clean
 
 # Compiled files are kept, else each of the many processes that tests start compiles everything anew.
 export PYTHONDONTWRITEBYTECODE :=
@@ -79,6 +79,9 @@ check-static: install ## Format, lint, types, import map, migrations, Django's o
 
 bench: install ## Measure: make bench [ARGS=...]
 	$(BIN)/python -m bench $(ARGS)
+
+docs: install ## Write docs/configuration.md anew from .env.example
+	$(BIN)/python -m tests.configuration_page
 
 lock: ## Lock requirements*.in with hashes (needs uv)
 	@command -v uv >/dev/null || { echo "uv is needed: python3 -m pip install uv" >&2; exit 1; }

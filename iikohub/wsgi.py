@@ -9,8 +9,9 @@ _django = get_wsgi_application()
 
 # These need the apps that the line above loads.
 from core.database.limits import WEB, limit_connections  # noqa: E402
+from iikohub.operations.request_ids import RequestIds  # noqa: E402
 from webhooks.receiving.view import ReceiveFirst  # noqa: E402
 
 limit_connections(WEB)
 
-application = ReceiveFirst(_django)  # type: ignore[arg-type]  # a WSGI application all the same
+application = RequestIds(ReceiveFirst(_django))  # type: ignore[arg-type]  # a WSGI application all the same

@@ -68,8 +68,9 @@ def test_image_holds_the_product_and_what_starts_it() -> None:
     tops = {path.parts[0] for path in files}
     tests = [path for path in files if "tests" in path.parts]
 
-    assert tops == {*product, "locale", "manage.py", "gunicorn.conf.py", "requirements.txt"}
+    assert tops == {*product, "locale", "deploy", "manage.py", "gunicorn.conf.py", "requirements.txt"}
     assert tests == []
+    assert [path for path in files if path.parts[0] == "deploy"] == [Path("deploy/backup.sh")]
 
 
 def test_versions_are_the_same_for_production_and_development() -> None:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import structlog
+from structlog.contextvars import get_contextvars
 
 from iiko_client.models.events import SOI, Envelope
 from iiko_client.units import MinorUnits, to_major
@@ -100,9 +101,9 @@ def log_applied(
 def _write(**event: object) -> None:
     """Hand over the record that structlog would make, without its chain: there is a line for each webhook.
 
-    Level, name and caller are known here, nothing is bound around it, and it has no query string.
+    Level, name and caller are known here, and it has no query string.
     """
-    event |= {"level": "info", "logger": __name__}
+    event |= {**get_contextvars(), "level": "info", "logger": __name__}
     record = logging.LogRecord.__new__(logging.LogRecord)
     vars(record).update(_COMMON, msg=_add_moment(_logger, "info", event), created=time.time())  # noqa: TID251  # a log tells the machine's time
     _logger.handle(record)

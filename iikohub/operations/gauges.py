@@ -13,6 +13,7 @@ from attention.models.items import AttentionItem, Severity
 from attention.models.watch_run import watch_state
 from attention.rules.registry import RULES
 from core.database import db_clock
+from iikohub.operations.lately import happened_lately
 from orders.models.command import CommandState, OrderCommand
 from organizations.models.clock_skews import ClockSkew
 from organizations.models.organization import TerminalGroup
@@ -42,6 +43,7 @@ class DatabaseGauges(Collector):
                 _silent_pos(now),
                 *_sync(now),
                 *_attention(now),
+                *happened_lately(now),
                 _clock_gauge(),
             ]
             is_up = 1

@@ -15,8 +15,10 @@ from procrastinate import exceptions
 from procrastinate.connector import BaseConnector
 from procrastinate.contrib.django import app
 from procrastinate.contrib.django.utils import connector_params
+from procrastinate.job_context import JobContext
 from procrastinate.periodic import PeriodicDeferrer, PeriodicRegistry
 from procrastinate.psycopg_connector import PsycopgConnector
+from structlog.contextvars import bound_contextvars
 
 from core.database import db_clock
 from core.jobs.maintenance import SILENT_S
@@ -142,10 +144,14 @@ class JobRunner:
                     timing.cancel()
 
 
-def _on_its_own_connection(call_next: Callable[[], object], _context: object, _worker: object) -> object:
-    """Give Django's connection back after each task: threads that wait for work hold none."""
+def _on_its_own_connection(call_next: Callable[[], object], context: JobContext, _worker: object) -> object:
+    """Give Django's connection back after each task: threads that wait for work hold none.
+
+    Whatever is logged meanwhile names the job.
+    """
     try:
-        return call_next()
+        with bound_contextvars(job=context.job.id):
+            return call_next()
     finally:
         reset_queries()
         connections.close_all()

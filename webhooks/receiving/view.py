@@ -45,6 +45,9 @@ _events = Counter("iikohub_inbox_events", "Messages stored in the inbox", ["kind
 # Looked up once: a labelled counter costs more to find than to count.
 _stored_receipts, _ignored_receipts = _receipts.labels("stored"), _receipts.labels("ignored")
 _new_events, _duplicate_events = _events.labels("new"), _events.labels("duplicate")
+# From 0 on: the growth of a counter that appears with its first refusal is not seen by Prometheus.
+for _outcome in ("unavailable", "busy", "too_large"):
+    _receipts.labels(_outcome)
 
 
 class _Refused(Exception):

@@ -1,0 +1,150 @@
+"""Where each table would lie on several database servers (docs/scaling.md); its unique rules allow it.
+
+The rule is Citus': rows of one restaurant lie together by ``organization_id``, and a server can watch over a
+unique rule only where the rule holds that column. A new model is placed here when it is made.
+"""
+
+from pathlib import Path
+
+import pytest
+from django.apps import apps
+from django.db.models import Model, UniqueConstraint
+
+SCALING = (Path(__file__).resolve().parents[1] / "docs" / "scaling.md").read_text()
+KEY = "organization_id"
+
+FOLLOWS = {
+    "orders.OrderCommand": "orders.Order",
+    "orders.OrderTerms": "orders.Order",
+    "orders.MergedOrder": "orders.Order",
+    "orders.TimelineEntry": "orders.Order",
+    "loyalty.Wallet": "loyalty.Customer",
+    "loyalty.OperationStep": "loyalty.LoyaltyOperation",
+    "loyalty.BalanceDifference": "loyalty.Wallet",
+    "attention.AttentionEntry": "attention.AttentionItem",
+    "console.SeenOrder": "orders.Order",
+}
+"""Large, and without the column so far: it is that of the row they belong to, and is to be added first."""
+
+EVERYWHERE = {
+    "organizations.Organization": "a row for each restaurant; everything refers to it",
+    "organizations.TerminalGroup": "some rows for each restaurant, joined with all of them",
+    "organizations.Courier": "a dictionary",
+    "organizations.DictionaryEntry": "a dictionary",
+    "organizations.ApiKey": "few, asked for by prefix before the restaurant is known",
+    "organizations.ApiKey_organizations": "belongs to the keys",
+    "organizations.RestaurantAccess": "belongs to the people",
+    "organizations.RestaurantAccess_restaurants": "belongs to the people",
+    "webhooks.WebhookConfig": "few, asked for by token before the restaurant is known",
+    "attention.RuleSetting": "few, and some are for all restaurants",
+    "attention.Channel": "few, for several restaurants",
+    "attention.Channel_restaurants": "belongs to the channels",
+    "console.Preferences": "a row for each person",
+    "console.Preferences_restaurants": "belongs to the people",
+}
+"""Small and read with every restaurant: a copy on each server (a reference table)."""
+
+AT_ONE_PLACE = {
+    "admin.LogEntry": "what people did, of any restaurant",
+    "auth": "people",
+    "contenttypes": "Django's own",
+    "sessions": "of people",
+    "axes": "wrong passwords",
+    "procrastinate": "one queue, short-lived rows",
+    "organizations.ApiUse": "a counter of each caller, rewritten each minute",
+    "organizations.ClockSkew": "of machines",
+    "organizations.ApiLogin": "few",
+    "organizations.IikoToken": "a row for each login",
+    "organizations.IikoPause": "a row for each login",
+    "organizations.IikoCircuit": "of logins, asked for by name",
+    "orders.IdempotencyKey": "of callers, kept for a day",
+    "loyalty.LoyaltyKey": "of callers",
+    "webhooks.SyncLease": "a row for each login",
+    "attention.WatchRun": "one row",
+    "attention.AttentionItem": "open items are few; those of the hub itself have no restaurant",
+    "attention.Notification": "of channels, kept for a month",
+    "iikohub.AddressCheck": "one row",
+}
+"""Asked for without a restaurant, and small: on the first server alone."""
+
+HOLDS_THE_KEY_OTHERWISE = {
+    "webhooks.WebhookEvent.dedup_key": "a digest over the organization; what cannot be read has none",
+    "loyalty.LoyaltyOperation.marker": "made at random by the hub",
+    "analytics.OrderHour.order_id": "an order has one restaurant, and its number is given once",
+}
+"""Unique rules without the column that hold all the same: the rule may take the column in."""
+
+
+def placed(model: type[Model], registry: dict[str, str]) -> bool:
+    return model._meta.label in registry or model._meta.app_label in registry
+
+
+def is_distributed(model: type[Model]) -> bool:
+    has_key = any(field.column == KEY for field in model._meta.local_fields)
+    return has_key and not placed(model, EVERYWHERE) and not placed(model, AT_ONE_PLACE)
+
+
+def models() -> list[type[Model]]:
+    found = apps.get_models(include_auto_created=True)
+    return [
+        model for model in found if model._meta.app_config.name not in {"sandbox", "demo", "bench", "chaos"}
+    ]
+
+
+def unique_rules(model: type[Model]) -> dict[str, set[str]]:
+    """Name each unique rule beside the automatic number, with its columns."""
+    own = {field.name: field for field in model._meta.local_fields}
+    alone = {field.column: {field.column} for field in own.values() if field.unique and field.column != "id"}
+    several = {
+        rule.name: {own[name].column for name in rule.fields}
+        for rule in model._meta.constraints
+        if isinstance(rule, UniqueConstraint)
+    }
+    together = {
+        "+".join(names): {own[name].column for name in names} for names in model._meta.unique_together
+    }
+    return {f"{model._meta.label}.{name}": columns for name, columns in (alone | several | together).items()}
+
+
+@pytest.mark.parametrize("model", models(), ids=lambda model: str(model._meta.label))
+def test_each_table_has_one_place(model: type[Model]) -> None:
+    places = [
+        is_distributed(model),
+        model._meta.label in FOLLOWS,
+        placed(model, EVERYWHERE),
+        placed(model, AT_ONE_PLACE),
+    ]
+
+    assert sum(places) == 1, f"{model._meta.label}: say in this file where its rows would lie"
+
+
+def test_unique_rules_of_a_restaurants_rows_hold_its_key_or_are_shown_not_to_need_it() -> None:
+    rules = {
+        name: columns
+        for model in models()
+        if is_distributed(model)
+        for name, columns in unique_rules(model).items()
+    }
+
+    without = {name for name, columns in rules.items() if KEY not in columns}
+
+    assert len(rules) > 15
+    assert without == set(HOLDS_THE_KEY_OTHERWISE)
+
+
+def test_what_follows_a_row_leads_to_it_and_the_row_has_the_key() -> None:
+    by_label = {model._meta.label: model for model in models()}
+
+    for label, parent in FOLLOWS.items():
+        followed = [field.related_model for field in by_label[label]._meta.local_fields if field.is_relation]
+        assert by_label[parent] in followed, label
+        has_key = any(field.column == KEY for field in by_label[parent]._meta.local_fields)
+        assert has_key or parent in FOLLOWS, parent
+
+
+def test_registries_name_models_that_there_are_and_the_page_names_what_is_to_be_done() -> None:
+    known = {model._meta.label for model in models()} | {model._meta.app_label for model in models()}
+    by_label = {model._meta.label: model for model in models()}
+
+    assert {*FOLLOWS, *EVERYWHERE, *AT_ONE_PLACE} - known == set()
+    assert [label for label in FOLLOWS if f"`{by_label[label]._meta.db_table}`" not in SCALING] == []
