@@ -1,11 +1,13 @@
 """What the examples of the API's description say: the words of its fields, and the usual refusals.
 
-One delivery runs through all of them. Nothing in it is anybody's: restaurants, guests and numbers are made up.
+One delivery runs through all of them. Restaurants, guests and numbers are made up.
 """
 
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from django.db import OperationalError
+from django.utils import translation
 from rest_framework.exceptions import (
     AuthenticationFailed,
     NotAcceptable,
@@ -18,12 +20,11 @@ from rest_framework.exceptions import (
     ValidationError,
 )
 
-from core.api.errors import DatabaseAway
+from core.api.csv_lists import CsvRenderer
 from core.api.examples import Examples, Schema, as_csv
 from core.api.parsers import BodyTooLarge
 from core.api.refusal_examples import refusal_of
 from core.api.strict import UnknownField
-from core.csv_export import CSV
 from organizations.api.authentication import WRONG_KEY
 
 _RESTAURANT = "6b1f2f0c-3d5e-4a7b-9c8d-0e1f2a3b4c5d"
@@ -36,17 +37,8 @@ _GUEST = "8e9fa0b1-c2d3-4e4f-8051-627384950617"
 _WALLET = "9fa0b1c2-d3e4-4f50-8162-738495061728"
 _AFTERWARDS = "2026-11-24T10:05:00Z"
 
-_DISHES = [
-    {
-        "name": "Пицца «Четыре сыра»",
-        "amount": "1",
-        "price_minor": 65000,
-        "cost_minor": 65000,
-        "comment": "",
-        "deleted": False,
-    }
-]
-_MONEY = [{"name": "Наличные", "kind": "Cash", "sum_minor": 152050, "is_processed": False}]
+_DISHES = [{"name": "Пицца «Четыре сыра»", "amount": "2", "is_deleted": False, "result_minor": 152050}]
+_MONEY = [{"name": "Наличные", "kind": "Cash", "sum_minor": 152050}]
 _CHANGE = {"name": "status", "from": "Waiting", "to": "OnWay"}
 
 WORDS: dict[str, object] = {
@@ -107,6 +99,10 @@ WORDS: dict[str, object] = {
     "UpdatePaymentRequest.payments": [{"paymentTypeKind": "Cash", "sum": 1520.50}],
     "tips": [],
     "discounts": [],
+    "discount_id": "51111111-2222-4333-8444-555555555555",
+    "paymentTypeId": "09322f46-578a-d210-add7-eec222a08871",
+    "removal_type_id": "3c4d5e6f-0000-4000-8000-000000000003",
+    "RelatedOrder.status": "Cancelled",
     "customer": {"name": "Анна", "phone": "+79040001004"},
     "phone": "+79040001004",
     "phone_extension": None,
@@ -165,7 +161,8 @@ WORDS: dict[str, object] = {
     "Customer.name": "Анна",
     "surname": "Светлова",
     "email": "anna@example.com",
-    "cards": [{"number": "4000-1204", "track": "40001204"}],
+    "Card": {"number": "4000-1204", "track": "40001204"},
+    "Waiting.reason": "in_turn",
     "wallet_id": _WALLET,
     "Wallet.name": "Бонусы",
     "Wallet.type": 1,
@@ -189,7 +186,6 @@ WORDS: dict[str, object] = {
     "EventStatusEnum": "processed",
     "Event.reason": "",
     "EventDetail.reason": "",
-    "_Result.reason": "",
     "ReplayResult.reason": "",
     "processing_error": "",
     "ManyReplaysRequest.processing_error": "timeout",
@@ -202,9 +198,11 @@ WORDS: dict[str, object] = {
     "attempts": 1,
     "payload": {"eventType": "DeliveryOrderUpdate", "organizationId": _RESTAURANT},
     "raw_body_base64": None,
+    "ReplayCount.waiting": 0,
     "impossible": 0,
     "untried": 0,
     "failures": [],
+    "ReplayFieldChange": _CHANGE,
     "changes": [
         {
             "kind": "order",
@@ -256,8 +254,9 @@ WORDS: dict[str, object] = {
     "StopListItem.until": None,
     "out_of_stock_s": 5400,
     # what needs attention
-    "rule": "late_order",
+    "rule": "late",
     "sentence": "Order 1043 is 12 minutes late.",
+    "NextStep": {"title": "Open the order", "url": "/console/orders/1207"},
     "command_id": None,
     "ended_at": None,
     "taken_by": None,
@@ -278,7 +277,7 @@ WORDS: dict[str, object] = {
     "detail": "There is no such order.",
     "attr": None,
     "Stored.status": "OK",
-    "Refused.status": "wrong_token",
+    "Refused.status": "unauthorized",
 }
 
 
@@ -301,7 +300,7 @@ _USUAL: dict[str, tuple[Callable[[], Exception], ...]] = {
         lambda: UnknownField("No such field: state. Nothing was done. There are: status, delivered_at."),
     ),
     "429": (lambda: Throttled(wait=30),),
-    "503": (DatabaseAway,),
+    "503": (OperationalError,),
 }
 """What operations that name none of their own are refused with, by status."""
 
@@ -338,9 +337,7 @@ def _to_answer(path: str, status: str, content: Schema, made: Examples, kept: Sc
         media["examples"] = {name: one for name in names if name for one in _kept(name).values()}
 
 
-def _of_schema(
-    path: str, kind: str, schema: Schema, content: Schema, made: Examples, kept: Schema
-) -> str:
+def _of_schema(path: str, kind: str, schema: Schema, content: Schema, made: Examples, kept: Schema) -> str:
     """Keep an example of a schema and return its name; of a file that is no text there is none."""
     shown = next(iter(content.values()))["schema"]
     name = _component_of(shown)
@@ -349,15 +346,16 @@ def _of_schema(
         value |= {"count": 1043, "next": _next_page(path)}
     if schema.get("format") == "binary":
         return ""
-    if kind == CSV:
+    if kind == CsvRenderer.media_type:
         name, value = f"{name}_csv", as_csv(value)
     kept.setdefault(name, {"value": value})
     return name
 
 
 def _usual(status: str, kept: Schema) -> Iterator[str]:
-    for make in _USUAL.get(status, ()):
-        body = refusal_of(make())
+    with translation.override("en"):  # the framework writes its words when an error is made
+        bodies = [refusal_of(make()) for make in _USUAL.get(status, ())]
+    for body in bodies:
         name = f"{status}_{body['errors'][0]['code']}"
         kept.setdefault(name, {"value": body})
         yield name

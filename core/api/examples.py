@@ -77,4 +77,3 @@ def as_csv(page: Mapping[str, Any]) -> str:
     writer.writerow(rows[0])
     writer.writerows([cell_of(value) for value in row.values()] for row in rows)
     return text.getvalue()
-
