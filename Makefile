@@ -60,9 +60,10 @@ test-vendor: install ## Compare with the vendor's document, ../shared/iiko/cloud
 	$(BIN)/python -m pytest -n auto --dist loadgroup -m "vendor or (compared and not process and not browser)" $(ARGS)
 
 FUZZ_EXAMPLES ?= 200
+FUZZ_WORKERS ?= auto
 
 fuzz: install ## Look for requests the API's description does not cover: make fuzz [FUZZ_EXAMPLES=200]
-	FUZZ_EXAMPLES=$(FUZZ_EXAMPLES) $(BIN)/python -m pytest -n auto tests/test_openapi_holds.py $(ARGS)
+	FUZZ_EXAMPLES=$(FUZZ_EXAMPLES) $(BIN)/python -m pytest -n $(FUZZ_WORKERS) tests/test_openapi_holds.py $(ARGS)
 
 chaos: install ## Kill, stop, cut off and fill what the hub stands on, then judge: make chaos [ARGS="--minutes 20 --seed 7"]
 	$(BIN)/python -m chaos $(ARGS)

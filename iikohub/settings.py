@@ -343,6 +343,11 @@ SPECTACULAR_SETTINGS = {
     "SCHEMA_PATH_PREFIX": "/api/v1",
     "COMPONENT_SPLIT_REQUEST": True,
     "PREPROCESSING_HOOKS": ["core.api.schema.without_slash"],
+    "POSTPROCESSING_HOOKS": [
+        "drf_spectacular.hooks.postprocess_schema_enums",
+        "core.api.schema.without_parameter_titles",
+        "iikohub.api_examples.with_examples",
+    ],
     "ENUM_NAME_OVERRIDES": {
         "EventStatusEnum": "webhooks.models.inbox.EventStatus",
         "OrderStatusEnum": "orders.models.order.Status",

@@ -4,6 +4,7 @@ Of a request that is refused, and of an operation that was taken. Beside the cod
 iiko said, or a number, so that each reader gets a text in their own language.
 """
 
+from django.utils import translation
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
@@ -102,6 +103,33 @@ def refusal(code: str, facts: object = None) -> NotMoved:
     """Return the error of an entry, in the reader's language; ``facts`` go in place of its placeholders."""
     http_status, words = _OF_REQUESTS[code]
     return NotMoved(code, str(words) if facts is None else str(words) % facts, http_status)
+
+
+_FACTS: dict[str, object] = {
+    "customer_not_found": "Beryozka",
+    "loyalty_not_provisioned": "Beryozka",
+    "comment_reserved": "iikohub:",
+    "comment_too_long": 400,
+    "unknown_order": "Beryozka",
+    "limit_operation": {"most": "10000.00"},
+    "limit_day": {"most": "50000.00", "moved": "49500.00"},
+    "insufficient_balance": {"balance": "1520.50", "reserved": "1000.00"},
+    "hold_not_done": "rejected",
+    "already_over": "confirmed",
+}
+"""Of examples, by code."""
+
+
+def examples(*codes: str) -> list[NotMoved]:
+    """Show what requests are refused with, in English, for a description."""
+    with translation.override("en"):
+        return [_example(code) for code in codes]
+
+
+def _example(code: str) -> NotMoved:
+    if code in _OF_REQUESTS:
+        return refusal(code, _FACTS.get(code))
+    return NotMoved(code, str(_OF_OPERATIONS[code]))
 
 
 def explain(code: str, said: str) -> str:

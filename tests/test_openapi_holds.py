@@ -6,9 +6,11 @@ choice of questions; ``make fuzz`` looks for new ones (``FUZZ_EXAMPLES`` of each
 """
 
 import json
+import logging
 import os
 import re
 from collections.abc import Iterator
+from datetime import datetime, timedelta
 from functools import cache
 from typing import Any
 from urllib.parse import urlencode
@@ -22,7 +24,7 @@ from django.db import close_old_connections, transaction
 from django.test import Client
 from django.utils import timezone
 from drf_spectacular.generators import SchemaGenerator
-from hypothesis import HealthCheck, given, settings, strategies as st
+from hypothesis import HealthCheck, Phase, given, settings, strategies as st
 from schemathesis import Case, GenerationMode, Response
 from schemathesis.checks import not_a_server_error
 from schemathesis.core.failures import FailureGroup
@@ -36,7 +38,8 @@ from schemathesis.specs.openapi.checks import (
 )
 from werkzeug.test import Client as WerkzeugClient
 
-from hall.models import Reserve, TableOrder
+from attention import acts
+from attention.models.items import AttentionItem
 from loyalty.models import Customer, LoyaltyOperation, OperationKind, OperationState, Wallet, WalletKind
 from loyalty.tests.played_loyalty import INFO, guest
 from orders.api import prefer_wait
@@ -45,6 +48,8 @@ from orders.models.order import Order
 from organizations.models.connection import ApiCall
 from organizations.models.dictionaries import Courier
 from organizations.provisioning import create_api_key
+from tests.api_lists import API
+from tests.attention_items import make_item
 from tests.builders import (
     ORGANIZATION_ID,
     authorized,
@@ -61,14 +66,13 @@ from tests.builders import (
     table_order_event,
 )
 from tests.simulated_iiko import SimulatedIiko, linked
-from webhooks.models.inbox import WebhookConfig, WebhookEvent
 
 pytestmark = pytest.mark.long
 
 EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", "0"))
 """Of each kind for each operation; 0: the few of ``make test``, the same in every run."""
 
-PARTS = 2
+PARTS = 4
 """In how many tests the operations are asked, so that several workers share them."""
 
 CHECKS = [
@@ -102,6 +106,15 @@ def _closing_again() -> Iterator[None]:
     yield
     for signal in _AROUND_REQUESTS:
         signal.connect(close_old_connections)
+
+
+@pytest.fixture(autouse=True)
+def _quiet() -> Iterator[None]:
+    """Write no line for each refusal: that costs more than the refusal."""
+    logger = logging.getLogger("django.request")
+    before, logger.level = logger.level, logging.ERROR
+    yield
+    logger.setLevel(before)
 
 
 @pytest.fixture
@@ -139,25 +152,33 @@ def known(
             response=body,
             error=failed,
         )
-    rows = {
-        "orders": Order,
-        "commands": OrderCommand,
-        "operations": LoyaltyOperation,
-        "table-orders": TableOrder,
-        "reserves": Reserve,
-        "logs": ApiCall,
-        "events": WebhookEvent,
-        "configs": WebhookConfig,
-    }
-    ids = {
-        part: [str(pk) for pk in model._default_manager.values_list("pk", flat=True)]
-        for part, model in rows.items()
-    }
-    return ids | {
-        "holds": [hold.transaction_id],
-        "organization_id": [ORGANIZATION_ID],
-        "wallet_id": ["wallet-1"],
-    }
+    _attention(order, now)
+    named = {"organization_id": [ORGANIZATION_ID], "wallet_id": ["wallet-1"], "customer_id": ["guest"]}
+    holds = {f"{API}loyalty/holds/{{transaction_id}}/cancel": [hold.transaction_id]}
+    return _ids_by_path() | holds | named
+
+
+def _ids_by_path() -> dict[str, list[Any]]:
+    """Find the rows of each view with a number in its address: new routes come by themselves."""
+    generator = SchemaGenerator()  # type: ignore[no-untyped-call]
+    generator._initialise_endpoints()
+    found = {}
+    for path, _regex, _method, view in generator._get_paths_and_endpoints():
+        model = getattr(getattr(view, "queryset", None), "model", None)
+        if "{" in path and model is not None:
+            found[path.rstrip("/")] = [str(pk) for pk in model._default_manager.values_list("pk", flat=True)]
+    return found
+
+
+def _attention(order: Order, now: datetime) -> None:
+    """Items that are new, somebody's, resolved, snoozed and over."""
+    olga = acts.Actor("olga", None)
+    make_item(order.organization, order=order)
+    taken, resolved, snoozed, over = (make_item(order.organization, order=order) for _ in range(4))
+    acts.take(taken.pk, by=olga, now=now)
+    acts.resolve(resolved.pk, by=olga, now=now)
+    acts.snooze(snoozed.pk, by=olga, now=now, until=now + timedelta(hours=1))
+    AttentionItem.objects.filter(pk=over.pk).update(ended_at=now)
 
 
 def _receive() -> None:
@@ -205,14 +226,31 @@ Operation = APIOperation[Any, Any, Any, Any]
 
 @cache
 def _description() -> Any:  # untyped, as its generator is
-    schema = schemathesis.openapi.from_dict(SchemaGenerator().get_schema(request=None, public=True))  # type: ignore[no-untyped-call]
-    schema.app = _application
-    return schema
+    return _linked_description()
 
 
 @cache
 def _asked_operations() -> list[Operation]:
     return [result.ok() for result in _description().get_all_operations() if isinstance(result, Ok)]
+
+
+def _linked_description() -> Any:  # untyped, as its generator is
+    """Return one of its own: the links that schemathesis finds are written into it."""
+    schema = schemathesis.openapi.from_dict(SchemaGenerator().get_schema(request=None, public=True))  # type: ignore[no-untyped-call]
+    schema.app = _application
+    return schema
+
+
+def _settings(examples: int, **more: Any) -> settings:
+    """Choose anew in each run of ``make fuzz``, and always the same in ``make test``."""
+    return settings(
+        max_examples=examples,
+        derandomize=not EXAMPLES,
+        database=None,
+        deadline=None,
+        suppress_health_check=list(HealthCheck),
+        **more,
+    )
 
 
 class Findings(dict[str, str]):
@@ -242,18 +280,25 @@ def _headers(key: dict[str, Any] | None) -> dict[str, str]:
 
 def _name_known(case: Case[Any], known: dict[str, list[Any]], data: st.DataObject) -> None:
     """Let most requests be about something that is there."""
-    part = next((part for part in known if f"/{part}/" in case.operation.path), None)
     for name in case.path_parameters or {}:
-        if part and data.draw(st.integers(0, 4)):
-            case.path_parameters[name] = data.draw(st.sampled_from(known[part]))
+        if (ids := known.get(case.operation.path)) and data.draw(st.integers(0, 4)):
+            case.path_parameters[name] = data.draw(st.sampled_from(ids))
     for given_in in (case.query, case.body):
-        if isinstance(given_in, dict) and "organization_id" in given_in and data.draw(st.booleans()):
-            given_in["organization_id"] = ORGANIZATION_ID
+        for name in sorted(set(given_in) & set(known)) if isinstance(given_in, dict) else ():
+            if data.draw(st.booleans()):
+                given_in[name] = data.draw(st.sampled_from(known[name]))
+
+
+def test_every_address_has_rows(known: dict[str, list[Any]]) -> None:
+    """Else all that is asked of a new one is answered 404; ``known`` makes its rows."""
+    paths = {one.path for one in _asked_operations() if "{" in one.path}
+
+    assert [path for path in sorted(paths) if not known.get(path)] == []
 
 
 @pytest.mark.parametrize("part", range(PARTS))
 def test_answers_are_as_described(known: dict[str, list[Any]], part: int) -> None:
-    """Every kind of key asks the same: to think of a request costs more than to answer it."""
+    """Every kind of key asks the same; in ``make fuzz`` the full one, and one of the four by chance."""
     keys, findings = {who: _headers(key) for who, key in KEYS.items()}, Findings()
     for operation in _asked_operations()[part::PARTS]:
         for mode in (GenerationMode.POSITIVE, GenerationMode.NEGATIVE):
@@ -269,19 +314,13 @@ def _ask(
     known: dict[str, list[Any]],
     findings: Findings,
 ) -> None:
-    @settings(
-        max_examples=EXAMPLES or 4,
-        derandomize=not EXAMPLES,
-        database=None,
-        deadline=None,
-        suppress_health_check=list(HealthCheck),
-    )
+    @_settings(EXAMPLES or 4)
     @given(case=operation.as_strategy(mode), data=st.data())
     def ask(case: Case[Any], data: st.DataObject) -> None:
         _name_known(case, known, data)
-        for who, headers in keys.items():
+        for who in keys if not EXAMPLES else ("a full key", data.draw(st.sampled_from(list(keys)))):
             with transaction.atomic():  # each request meets the same hub
-                findings.check(case, case.call(headers=headers), who)
+                findings.check(case, case.call(headers=keys[who]), who)
                 transaction.set_rollback(True)
 
     ask()
@@ -317,6 +356,14 @@ ODD_BODIES: dict[str, tuple[bytes, str]] = {
 }
 
 
+ODD_HEADERS: dict[str, list[str]] = {
+    "Prefer": ["wait", "wait=-1", "wait=1e9", f"wait={_HUGE}", 'wait="0"', "wait=0, wait=0", "\xff"],
+    "Idempotency-Key": ["x" * 10_000, "a b", "\x7f", "\xff"],
+    "Accept": ["text/html", "text/csv", "*/*;q=0", "application/json; version=9", ";;", "\xff", "a/b/c"],
+    "Accept-Language": ["zz", "ru;q=x", "\xff", "x" * 10_000],
+}
+
+
 def _fields_of(operation: Operation) -> list[str]:
     body: Any = next(iter(operation.definition.raw.get("requestBody", {}).get("content", {}).values()), {})
     name = body.get("schema", {}).get("$ref", "").rpartition("/")[2]
@@ -332,6 +379,15 @@ def _odd_queries(operation: Operation) -> Iterator[dict[str, Any]]:
             kind, []
         )
         yield from ({"query_string": urlencode({one["name"]: value})} for value in ODD_TEXTS + odd)
+        yield {"query_string": urlencode([(one["name"], "1"), (one["name"], "2")])}
+
+
+def _odd_headers(operation: Operation) -> Iterator[dict[str, Any]]:
+    declared = {
+        one["name"] for one in operation.definition.raw.get("parameters", []) if one["in"] == "header"
+    }
+    for name in [*sorted(declared & ODD_HEADERS.keys()), "Accept", "Accept-Language"]:
+        yield from ({"headers": {name: value}} for value in ODD_HEADERS[name])
 
 
 def _odd_bodies(operation: Operation) -> Iterator[dict[str, Any]]:
@@ -346,12 +402,53 @@ def _odd_bodies(operation: Operation) -> Iterator[dict[str, Any]]:
 
 
 def _odd_requests(operation: Operation, known: dict[str, list[Any]]) -> Iterator[tuple[str, dict[str, Any]]]:
-    part = next((part for part in known if f"/{part}/" in operation.path), "")
-    path = re.sub(r"\{\w+\}", known[part][0] if part else "", operation.path)
-    yield from ((path, more) for more in (*_odd_queries(operation), *_odd_bodies(operation)))
+    path = re.sub(r"\{\w+\}", known.get(operation.path, [""])[0], operation.path)
+    odd = (*_odd_queries(operation), *_odd_bodies(operation), *_odd_headers(operation))
+    yield from ((path, more) for more in odd)
     if path != operation.path:
         for pk in ("0", "9" * 30, "%00", "%FF"):
             yield re.sub(r"\{\w+\}", pk, operation.path), {}
+
+
+VISITORS = ("a full key", "a key of one restaurant")
+STEPS = 8
+
+
+@pytest.mark.parametrize("who", VISITORS)
+def test_what_an_answer_leads_to_is_answered_as_described(known: dict[str, list[Any]], who: str) -> None:
+    """Walks that begin with a list: read one, act, follow the command, list again; ids come from answers."""
+    headers, findings, followed = _headers(KEYS[who]), Findings(), set[str]()
+
+    machine = _linked_description().as_state_machine()
+    elsewhere = {rule: None for rule in machine.root_rules if "_GET_" not in rule}
+
+    class Walk(type("Walks", (machine,), elsewhere)):  # type: ignore[misc]  # a class made at run time
+        def setup(self) -> None:
+            self.hub = transaction.atomic()  # each walk meets the same hub
+            self.hub.__enter__()
+
+        def teardown(self) -> None:
+            transaction.set_rollback(True)
+            self.hub.__exit__(None, None, None)
+
+        def step(self, asked: Any) -> Any:
+            if asked.transition is None and asked.case.method == "GET":
+                asked.case.query = {}  # filters by chance leave no row to go on from
+            output = super().step(asked)
+            if asked.transition is not None and output.response.status_code < 300:
+                followed.add(output.case.operation.label)
+            return output
+
+        def get_call_kwargs(self, case: Case[Any]) -> dict[str, Any]:
+            return {"headers": headers}
+
+        def validate_response(self, response: Response, case: Case[Any], **_: Any) -> None:
+            findings.check(case, response, who)
+
+    Walk.run(settings=_settings(EXAMPLES or 15, stateful_step_count=STEPS, phases=[Phase.generate]))
+
+    assert not findings, "\n".join(findings)
+    assert {f"GET {API}orders/{{id}}", *([f"GET {API}commands/{{id}}"] if EXAMPLES else [])} <= followed
 
 
 def test_odd_requests_are_answered_as_described(known: dict[str, list[Any]]) -> None:
@@ -360,7 +457,8 @@ def test_odd_requests_are_answered_as_described(known: dict[str, list[Any]]) -> 
     for operation in _asked_operations():
         for path, request in _odd_requests(operation, known):
             with transaction.atomic():
-                answer = client.open(path, method=operation.method.upper(), headers=headers, **request)
+                request["headers"] = headers | request.get("headers", {})
+                answer = client.open(path, method=operation.method.upper(), **request)
                 findings.check(operation.Case(), Response.from_any(answer))
                 transaction.set_rollback(True)
 

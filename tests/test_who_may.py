@@ -5,6 +5,7 @@ no rights at all.
 """
 
 from collections.abc import Iterator
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -19,7 +20,7 @@ from loyalty.models import LoyaltyOperation
 from orders.models.command import OrderCommand
 from orders.models.order import Order
 from organizations.connection.call_log import call_log
-from organizations.models.api_keys import ApiKey
+from organizations.models.api_keys import ApiKey, KeyRight
 from organizations.models.connection import ApiCall
 from organizations.provisioning import create_api_key
 from tests.attention_items import make_item
@@ -191,17 +192,70 @@ def test_every_route_offers_only_what_the_tables_say(rows: dict[str, Any]) -> No
                 assert ask(method, name, row, key) == 405, (method, name)
 
 
-@pytest.mark.parametrize("who", ["nobody", "a wrong key", "a revoked key"])
+ENDS: dict[str, dict[str, Any]] = {
+    "a revoked key": {"is_active": False},
+    "an expired key": {"expires_at": timezone.now() - timedelta(seconds=1)},
+}
+
+
+@pytest.mark.parametrize("who", ["nobody", "a wrong key", *ENDS])
 def test_unknown_callers_get_401(rows: dict[str, Any], who: str) -> None:
-    row, revoked = create_api_key(name="revoked")
-    ApiKey.objects.filter(pk=row.pk).update(is_active=False)
-    key = {"nobody": None, "a wrong key": f"{revoked}x", "a revoked key": revoked}[who]
+    row, known = create_api_key(name="known")
+    assert ask("get", "order-list", None, known) == 200
+    ApiKey.objects.filter(pk=row.pk).update(**ENDS.get(who, {}))
+    key = {"nobody": None, "a wrong key": f"{known}x"}.get(who, known)
     before = state()
 
     found = {(method, name): ask(method, name, pk, key) for method, name, pk in every_call(rows)}
 
     assert set(found.values()) == {401}
     assert state() == before
+
+
+@pytest.mark.parametrize("ends", ENDS.values(), ids=ENDS)
+def test_key_that_ended_is_told_so(ends: dict[str, Any]) -> None:
+    row, key = create_api_key(name="known")
+    ApiKey.objects.filter(pk=row.pk).update(**ends)
+
+    answer = Client().get(reverse("order-list"), headers=authorized(key) | {"Accept-Language": "en"})
+
+    assert (answer.status_code, answer["WWW-Authenticate"]) == (401, "Api-Key")
+    assert answer.json()["errors"] == [
+        {
+            "code": "authentication_failed",
+            "detail": "The API key is wrong, switched off or expired.",
+            "attr": None,
+        }
+    ]
+
+
+RIGHT_BY_BEGINNING = {
+    "event": KeyRight.WEBHOOKS,
+    "webhook": KeyRight.WEBHOOKS,
+    "subscription": KeyRight.WEBHOOKS,
+    "delivery": KeyRight.WEBHOOKS,
+    "loyalty": KeyRight.LOYALTY,
+}
+"""Of routes that change something; all others act."""
+
+
+@pytest.mark.parametrize("right", KeyRight)
+def test_key_of_one_right_changes_what_it_names_and_nothing_else(
+    rows: dict[str, Any], right: KeyRight
+) -> None:
+    key = create_api_key(name="one right", rights=[right])[1]
+
+    found = {
+        (method, name): ask(method, name, row and rows[row], key) for (method, name), row in CHANGES.items()
+    }
+
+    own = {
+        (method, name)
+        for method, name in CHANGES
+        if RIGHT_BY_BEGINNING.get(name.partition("-")[0], KeyRight.ACT) == right
+    }
+    assert {call for call, status in found.items() if status != 403} == own
+    assert not {401, 405, 500} & set(found.values())
 
 
 def test_person_without_rights_gets_403(rows: dict[str, Any]) -> None:

@@ -16,11 +16,13 @@ from attention import acts
 from attention.access import ACT, VIEW, items_for
 from attention.api import serializers
 from attention.api.filters import AttentionFilter
+from attention.errors import BadMoment, NotDone
 from attention.models.items import AttentionItem
 from attention.models.watch_run import watch_state
 from attention.rules.registry import RULES
 from attention.words import with_holder
-from core.api.strict import StrictSerializer
+from core.api.refusal_examples import refused
+from core.api.strict import StrictSerializer, UnknownField
 from core.database import db_clock
 from organizations.api.permissions import check_may_act, in_scope
 from organizations.api.scope import ScopedListViewSet
@@ -28,6 +30,17 @@ from organizations.models.api_keys import ApiKey
 
 LOOKED_AT_HEADER = "X-Attention-Looked-At"
 
+_ANSWERS = {
+    200: serializers.AttentionDetailSerializer,
+    409: refused(
+        "It was not done; nothing was changed.",
+        [
+            NotDone("taken", "Already taken: olga, 3 min ago."),
+            NotDone("resolved", "Already resolved: olga, 3 min ago."),
+            NotDone("ended", "It ended by itself 3 min ago: there is nothing left to do."),
+        ],
+    ),
+}
 _ONCE = (
     "A repeat changes nothing. 409 says why it was not done: `taken` and `resolved` name who did it, "
     "`ended` says that it is over."
@@ -92,12 +105,18 @@ class AttentionViewSet(mixins.RetrieveModelMixin, ScopedListViewSet[AttentionIte
         summary="Take it: somebody looks after it",
         description=_ONCE,
         request=serializers.AttentionActSerializer,
+        responses=_ANSWERS,
     )
     @action(detail=True, methods=["post"], filterset_class=None)
     def take(self, request: Request, **_: object) -> Response:
         return self._act(request, serializers.AttentionActSerializer, acts.take)
 
-    @extend_schema(summary="Give it back", description=_ONCE, request=serializers.AttentionActSerializer)
+    @extend_schema(
+        summary="Give it back",
+        description=_ONCE,
+        request=serializers.AttentionActSerializer,
+        responses=_ANSWERS,
+    )
     @action(detail=True, methods=["post"], filterset_class=None)
     def release(self, request: Request, **_: object) -> Response:
         return self._act(request, serializers.AttentionActSerializer, acts.release)
@@ -106,13 +125,26 @@ class AttentionViewSet(mixins.RetrieveModelMixin, ScopedListViewSet[AttentionIte
         summary="Resolve it, with a note",
         description=f"It stays resolved while its condition holds. {_ONCE}",
         request=serializers.AttentionResolveSerializer,
+        responses=_ANSWERS,
     )
     @action(detail=True, methods=["post"], filterset_class=None)
     def resolve(self, request: Request, **_: object) -> Response:
         return self._act(request, serializers.AttentionResolveSerializer, acts.resolve)
 
     @extend_schema(
-        summary="Snooze it until a moment", description=_ONCE, request=serializers.AttentionSnoozeSerializer
+        summary="Snooze it until a moment",
+        description=_ONCE,
+        request=serializers.AttentionSnoozeSerializer,
+        responses=_ANSWERS
+        | {
+            422: refused(
+                "The moment is past or too far, or a field is unknown.",
+                [
+                    BadMoment("It can be snoozed until a moment of the next 7 days."),
+                    UnknownField("No such field: till. Nothing was done. There are: until."),
+                ],
+            )
+        },
     )
     @action(detail=True, methods=["post"], filterset_class=None)
     def snooze(self, request: Request, **_: object) -> Response:
@@ -122,6 +154,7 @@ class AttentionViewSet(mixins.RetrieveModelMixin, ScopedListViewSet[AttentionIte
         summary="Open again what is resolved or snoozed",
         description=_ONCE,
         request=serializers.AttentionActSerializer,
+        responses=_ANSWERS,
     )
     @action(detail=True, methods=["post"], filterset_class=None)
     def reopen(self, request: Request, **_: object) -> Response:

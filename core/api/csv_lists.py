@@ -94,7 +94,7 @@ class CsvListViewSet(mixins.ListModelMixin, viewsets.GenericViewSet[M]):
         serializer: Any = self.get_serializer()
         names = list(serializer.fields)
         shown = (serializer.to_representation(row) for row in self.all_rows(found))
-        return names, ([_cell(row[name]) for name in names] for row in shown)
+        return names, ([cell_of(row[name]) for name in names] for row in shown)
 
     def all_rows(self, rows: QuerySet[M]) -> Iterable[object]:
         return in_chunks(rows)
@@ -112,7 +112,7 @@ def _check_length(found: QuerySet[M]) -> None:
         raise ValidationError({"format": str(error)}) from error
 
 
-def _cell(value: object) -> object:
+def cell_of(value: object) -> object:
     """Write what is no single value as JSON."""
     is_compound = isinstance(value, dict | list)
     return json.dumps(value, ensure_ascii=False, cls=JSONEncoder) if is_compound else value

@@ -126,7 +126,7 @@ class SkipLimitPagination(LimitOffsetPagination):
             {
                 "name": "skip",
                 "in": "query",
-                "description": "Rows to leave out first.",
+                "description": "Rows to leave out first. They are read one by one: to go deep follow `next`.",
                 "schema": integer | {"minimum": 0, "default": 0},
             },
             {

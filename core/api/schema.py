@@ -4,9 +4,10 @@ from typing import Any
 
 from drf_spectacular.extensions import OpenApiAuthenticationExtension, OpenApiSerializerExtension
 from drf_spectacular.openapi import AutoSchema
-from drf_spectacular.utils import Direction
+from drf_spectacular.utils import Direction, OpenApiExample
 from drf_standardized_errors.openapi import AutoSchema as StandardErrorsSchema
 from rest_framework import serializers
+from rest_framework.renderers import JSONRenderer
 
 from core.api.strict import StrictSerializer
 
@@ -24,6 +25,35 @@ class RefusalsSerializer(serializers.Serializer[object]):
 
 class HubSchema(StandardErrorsSchema):
     """Adds what every operation of its kind may answer; an operation names only what is its own."""
+
+    def get_operation_id(self) -> str:
+        """Name an act by what it does, ``orders_cancel``: only rows are created."""
+        name: str = super().get_operation_id()
+        creates = getattr(self.view, "action", None) == "create"
+        return name if creates else name.removesuffix("_create")
+
+    def _get_response_for_code(
+        self,
+        serializer: object,
+        status_code: str,
+        media_types: list[str] | None = None,
+        direction: Direction = "response",
+    ) -> dict[str, Any]:
+        """Describe refusals as the JSON they are, whatever was asked for, and files as texts or bytes."""
+        if status_code >= "400":
+            media_types = [JSONRenderer.media_type]
+        answer: dict[str, Any] = super()._get_response_for_code(
+            serializer, status_code, media_types, direction
+        )
+        for media_type in set(answer.get("content", {})) - {JSONRenderer.media_type}:
+            is_text = media_type.startswith("text/")
+            answer["content"][media_type] = {
+                "schema": {"type": "string"} if is_text else {"type": "string", "format": "binary"}
+            }
+        return answer
+
+    def _get_error_response_examples(self) -> list[OpenApiExample]:
+        return []  # the hub's own say it in its words
 
     def _should_add_error_response(self, responses: dict[str, object], status_code: str) -> bool:
         if status_code in ("413", "415") and not self._takes_a_body():
@@ -83,3 +113,12 @@ class StrictScheme(OpenApiSerializerExtension):  # type: ignore[no-untyped-call]
 def without_slash(endpoints: list[tuple[Any, ...]], **_: object) -> list[tuple[Any, ...]]:
     """Describe the addresses without the slash at their end, which may be left out."""
     return [(path.rstrip("/"), *rest) for path, *rest in endpoints]
+
+
+def without_parameter_titles(result: dict[str, Any], **_: object) -> dict[str, Any]:
+    """Leave the titles of filters out: they are of the reader's language, and clients name types by them."""
+    for operations in result["paths"].values():
+        for operation in operations.values():
+            for one in operation.get("parameters", []):
+                one["schema"].pop("title", None)
+    return result

@@ -1,8 +1,10 @@
 """``loyalty/…``: guests with their balances, money moved in their wallets, and the ledger of it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
+from types import MappingProxyType
 
+from django.db import OperationalError
 from django.db.models import Q, QuerySet
 from django.utils.translation import gettext as _
 from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema, extend_schema_view
@@ -11,14 +13,17 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from core.api import fields, filters, schema, strict
+from core.api import fields, filters, strict
+from core.api.refusal_examples import refused
 from core.database import db_clock
+from core.idempotency import IdempotencyKeyReused
 from core.values.ids import searchable_id
 from iiko_client.json_reader import is_no_id
 from loyalty.api import serializers
 from loyalty.api.filters import OperationFilter
 from loyalty.models import Customer, LoyaltyOperation, OperationKind
 from loyalty.permissions import PERMISSIONS, SEES_PEOPLE
+from loyalty.refusals import NotMoved, examples
 from loyalty.wallets import submission
 from loyalty.wallets.customers import Way, find_customer
 from orders.api.prefer_wait import made_once, requester_of, status_of, wait_for_end
@@ -27,11 +32,7 @@ from organizations.errors import UnknownOrganization
 from organizations.models.api_keys import ApiKey
 from organizations.models.organization import Organization
 
-
-def _refused(words: str) -> OpenApiResponse:
-    return OpenApiResponse(schema.RefusalsSerializer, words)
-
-
+_NO_ORGANIZATION = UnknownOrganization("There is no such organization.")
 _HEADERS = [
     OpenApiParameter(
         "Idempotency-Key", str, "header", description="A repeat answers with the first operation."
@@ -47,24 +48,56 @@ _ANSWERS = {
         "Stored and on its way; `waiting` tells what it waits for and how long that can take. Follow it at "
         "GET loyalty/operations/{id}.",
     ),
-    404: _refused("No such organization, guest, wallet or hold."),
-    409: OpenApiResponse(
-        schema.RefusalsSerializer,
-        "Not possible as things stand: `insufficient_balance`, `limit_operation`, `limit_day`, "
-        "`loyalty_not_provisioned`, `hold_released`, `already_asked`, or a wallet without money or points: "
-        "`wallet_of_products`, `wallet_of_discount`, `wallet_of_certificate`, `wallet_of_unknown_kind`, …",
+}
+_OF_EVERY_BODY: list[Exception] = [
+    strict.UnknownField("No such field: sum. Nothing was done. There are: comment."),
+    IdempotencyKeyReused("This Idempotency-Key was used for another request."),
+]
+_OF_TRANSFERS = {
+    404: refused(
+        "No such organization, guest or wallet; nothing was stored.",
+        [_NO_ORGANIZATION, *examples("customer_not_found", "wallet_not_found")],
     ),
-    422: OpenApiResponse(
-        schema.RefusalsSerializer,
-        "It makes no sense, has an unknown field (`unknown_field`), or its Idempotency-Key was "
-        "used for another request.",
+    409: refused(
+        "Not possible as things stand; nothing was stored.",
+        examples(
+            *("insufficient_balance", "limit_operation", "limit_day", "loyalty_not_provisioned"),
+            *("restaurant_off", "order_over", "wallet_of_products", "wallet_of_discount"),
+            *("wallet_of_certificate", "wallet_of_unknown_kind"),
+        ),
     ),
-    503: _refused("iiko could not be read (`iiko_unreachable`); nothing was stored."),
+    422: refused(
+        "It makes no sense, has an unknown field, or its Idempotency-Key was used for another request.",
+        [
+            *_OF_EVERY_BODY,
+            *examples("comment_reserved", "amount_not_positive", "amount_too_large", "unknown_order"),
+        ],
+    ),
+    503: refused(
+        "iiko or the database could not be read; nothing was stored.",
+        [*examples("iiko_unreachable"), OperationalError()],
+    ),
+}
+_OF_RELEASES = {
+    404: refused("No such hold.", examples("hold_not_found")),
+    409: refused(
+        "Not possible as things stand; nothing was stored.",
+        examples("hold_released", "hold_not_done", "already_asked", "restaurant_off"),
+    ),
+    422: refused(
+        "It has an unknown field, or its Idempotency-Key was used for another request.", _OF_EVERY_BODY
+    ),
 }
 
 
-def describes(summary: str, body: type[strict.StrictSerializer]) -> Callable[[type[APIView]], type[APIView]]:
-    post = extend_schema(summary=summary, request=body, responses=_ANSWERS, parameters=_HEADERS)
+def describes(
+    summary: str,
+    body: type[strict.StrictSerializer],
+    refusals: Mapping[int, OpenApiResponse] = MappingProxyType(_OF_TRANSFERS),
+) -> Callable[[type[APIView]], type[APIView]]:
+    post = extend_schema(
+        summary=summary, request=body, responses=_ANSWERS | dict(refusals), parameters=_HEADERS
+    )
     return extend_schema_view(post=post)
 
 
@@ -131,7 +164,7 @@ class HoldView(_WalletAction):
     kind = OperationKind.HOLD
 
 
-@describes("Release a hold", serializers.ReasonSerializer)
+@describes("Release a hold", serializers.ReasonSerializer, _OF_RELEASES)
 class CancelHoldView(APIView):
     throttle_classes = (throttling.ActionThrottle,)
 
@@ -174,10 +207,18 @@ class CustomerView(APIView):
         ],
         responses={
             200: serializers.CustomerSerializer,
-            404: _refused("iiko knows no such guest (`customer_not_found`)."),
-            409: _refused("`loyalty_not_provisioned`, or iiko refused the question."),
-            422: _refused("No guest can be looked for so (`bad_search`)."),
-            503: _refused("iiko could not be read (`iiko_unreachable`)."),
+            404: refused(
+                "No such organization, or iiko knows no such guest.",
+                [_NO_ORGANIZATION, *examples("customer_not_found")],
+            ),
+            409: refused("iiko refused the question.", examples("loyalty_not_provisioned")),
+            422: refused(
+                "No guest can be looked for so.",
+                [NotMoved("bad_search", "Write the phone with its code, such as +7 904 000-10-04.", 422)],
+            ),
+            503: refused(
+                "iiko or the database could not be read.", [*examples("iiko_unreachable"), OperationalError()]
+            ),
         },
     )
     def get(self, request: Request) -> Response:
@@ -242,9 +283,9 @@ class OperationViewSet(
             200: OpenApiResponse(
                 serializers.OperationSerializer, "It is cancelled (`cancelled`) and moves no money."
             ),
-            404: _refused("No such operation."),
-            409: _refused(
-                "It was sent to iiko (`already_sent`), or has ended in another way (`already_over`)."
+            404: refused("No such operation.", examples("operation_not_found")),
+            409: refused(
+                "It was sent to iiko, or has ended in another way.", examples("already_sent", "already_over")
             ),
         },
     )

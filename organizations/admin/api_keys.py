@@ -148,6 +148,10 @@ class ApiKeyAdmin(HubAdmin[ApiKey]):
         # Switched off instead: when it was last used stays known.
         return False
 
+    def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, Any]:
+        """Begin with a key that only reads, whatever the columns say: a right is given on purpose."""
+        return super().get_changeform_initial_data(request) | dict.fromkeys(KeyRight.values, False)
+
     def get_form(
         self, request: HttpRequest, obj: ApiKey | None = None, change: bool = False, **kwargs: Any
     ) -> type[ModelForm[ApiKey]]:

@@ -11,6 +11,7 @@ from core.database import db_clock
 from organizations.models.api_keys import ApiKey
 
 KEYWORD = "api-key"
+WRONG_KEY = _("The API key is wrong, switched off or expired.")
 
 
 class ApiKeyAuthentication(BaseAuthentication):
@@ -30,7 +31,7 @@ class ApiKeyAuthentication(BaseAuthentication):
         usable = ApiKey.objects.usable(db_clock.now())
         row = usable.filter(prefix=prefix).first() if looks_like_one else None
         if row is None or not row.opens_with(key):
-            raise AuthenticationFailed(_("The API key is wrong, switched off or expired."))
+            raise AuthenticationFailed(WRONG_KEY)
         return row
 
     def authenticate_header(self, request: Request) -> str:

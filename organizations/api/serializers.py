@@ -111,9 +111,15 @@ class CallDetailSerializer(CallSerializer):
 LONGEST_LISTED = 8000
 """Characters of one body in a list, so that a page of 200 calls stays below some megabytes."""
 
+_ABSENT = "Absent with `bodies=0`."
+
 
 class CallWithBodiesSerializer(CallDetailSerializer):
     """A row of the list; ``logs/{id}`` has the whole of a body that is too long for it."""
+
+    request = serializers.JSONField(required=False, allow_null=True, help_text=_ABSENT)
+    response = serializers.JSONField(required=False, allow_null=True, help_text=_ABSENT)
+    response_text = serializers.CharField(required=False, help_text=_ABSENT)
 
     def to_representation(self, instance: ApiCall) -> Row:
         row = super().to_representation(instance)

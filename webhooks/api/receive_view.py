@@ -36,11 +36,13 @@ _EXAMPLE = [
 ]
 
 
-def _refusal(words: str) -> OpenApiResponse:
-    return OpenApiResponse(RefusedSerializer, description=words)
+def _refusal(words: str, *codes: str) -> OpenApiResponse:
+    examples = [OpenApiExample(code, {"status": code, "detail": words}, response_only=True) for code in codes]
+    return OpenApiResponse(RefusedSerializer, description=words, examples=examples)
 
 
-@extend_schema(
+_described = extend_schema(
+    operation_id="webhooks_receive",
     summary="Where iiko delivers its events",
     description="Cloud events in an array or alone, or one SOI message. The webhook's token stands in "
     "`Authorization` (with or without `Bearer `) or `authToken`; API keys do not open it. The answer "
@@ -53,20 +55,23 @@ def _refusal(words: str) -> OpenApiResponse:
     auth=[],
     responses={
         200: OpenApiResponse(StoredSerializer, description="Stored; a repeat counts as stored."),
-        400: _refusal("The connection broke before the body had arrived (`incomplete`)."),
-        401: _refusal("The token is missing or wrong; nothing was stored."),
-        405: _refusal("Not a POST."),
-        413: _refusal("Larger than WEBHOOK_MAX_BODY_BYTES, or too many messages at once."),
-        415: _refusal("Compressed; send the body as it is."),
+        400: _refusal("The connection broke before the body had arrived.", "incomplete"),
+        401: _refusal("The token is missing or wrong; nothing was stored.", "unauthorized"),
+        405: _refusal("Not a POST.", "method_not_allowed"),
+        413: _refusal("Larger than WEBHOOK_MAX_BODY_BYTES, or too many messages at once.", "too_large"),
+        415: _refusal("Compressed; send the body as it is.", "unsupported_encoding"),
         429: _refusal(
-            "Too many wrong tokens from this address (`too_many_wrong_tokens`); a right one is always taken."
+            "Too many wrong tokens from this address; a right one is always taken.", "too_many_wrong_tokens"
         ),
         503: _refusal(
-            "Not stored: the database is away (`unavailable`) or busy with other large bodies (`busy`). "
-            "Send it again."
+            "Not stored: the database is away, or busy with other large bodies. Send it again.",
+            "unavailable",
+            "busy",
         ),
     },
 )
+
+
 class ReceiveView(APIView):
     """Take what iiko delivers.
 
@@ -83,6 +88,7 @@ class ReceiveView(APIView):
         answer = view.answer_webhook(request)
         return HttpResponse(answer.body, status=answer.status, headers=dict(answer.headers))
 
+    @_described
     def post(self, request: HttpRequest) -> HttpResponse:
         """Stand in the schema; ``dispatch`` answers."""
         return self.dispatch(request)

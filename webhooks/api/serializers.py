@@ -127,18 +127,18 @@ class ReplayCountSerializer(serializers.Serializer[object]):
     )
 
 
-class _ResultSerializer(serializers.Serializer[object]):
+class ReplayResultSerializer(serializers.Serializer[object]):
     status = serializers.ChoiceField(EventStatus.choices)
     reason = serializers.CharField(help_text="Empty where it would be applied.")
     count = serializers.IntegerField()
 
 
-class _FailureSerializer(serializers.Serializer[object]):
+class ReplayFailureSerializer(serializers.Serializer[object]):
     event_id = serializers.IntegerField()
     error = serializers.CharField()
 
 
-class _FieldChangeSerializer(serializers.Serializer[object]):
+class ReplayFieldChangeSerializer(serializers.Serializer[object]):
     name = serializers.CharField()
 
     def get_fields(self) -> dict[str, Any]:
@@ -147,7 +147,7 @@ class _FieldChangeSerializer(serializers.Serializer[object]):
         return super().get_fields() | changed
 
 
-class _RowChangeSerializer(serializers.Serializer[object]):
+class _RowChange(serializers.Serializer[object]):
     kind = serializers.CharField(help_text="order, ordercommand, …")
     id = serializers.IntegerField(allow_null=True, help_text="Ours; null where the row would be new.")
     name = serializers.CharField()
@@ -155,10 +155,10 @@ class _RowChangeSerializer(serializers.Serializer[object]):
     change = serializers.ChoiceField(["new", "changed", "gone"])
 
 
-class _RowChangeWithFields(_RowChangeSerializer):
+class ReplayRowChangeSerializer(_RowChange):
     def get_fields(self) -> dict[str, Any]:
         # The name ``fields`` is taken by the serializer itself.
-        return super().get_fields() | {"fields": _FieldChangeSerializer(many=True)}
+        return super().get_fields() | {"fields": ReplayFieldChangeSerializer(many=True)}
 
 
 class DryRunResultSerializer(serializers.Serializer[object]):
@@ -167,9 +167,9 @@ class DryRunResultSerializer(serializers.Serializer[object]):
     events = serializers.IntegerField(help_text="Those that would be replayed.")
     impossible = serializers.IntegerField(help_text="Those that cannot be.")
     untried = serializers.IntegerField(help_text="Too large to be tried here; a worker tries them.")
-    results = _ResultSerializer(many=True)
-    failures = _FailureSerializer(many=True)
-    changes = _RowChangeWithFields(many=True)
+    results = ReplayResultSerializer(many=True)
+    failures = ReplayFailureSerializer(many=True)
+    changes = ReplayRowChangeSerializer(many=True)
 
 
 class ConfigSerializer(serializers.ModelSerializer[WebhookConfig]):

@@ -8,7 +8,7 @@ from typing import Any
 import django_filters
 from django.db.models import QuerySet
 from django.http import QueryDict
-from drf_spectacular.utils import OpenApiResponse, extend_schema, extend_schema_view
+from drf_spectacular.utils import extend_schema, extend_schema_view
 from rest_framework import mixins, parsers, viewsets
 from rest_framework.decorators import action
 from rest_framework.exceptions import PermissionDenied
@@ -17,7 +17,7 @@ from rest_framework.response import Response
 
 from core.api import filters
 from core.api.parsers import ExactJSONParser
-from core.api.schema import RefusalsSerializer
+from core.api.refusal_examples import refused
 from core.database import db_clock
 from core.values.ids import searchable_id
 from iiko_client.http.circuit_breaker import Priority
@@ -32,16 +32,31 @@ from webhooks.api.serializers import ConfigSerializer, EventDetailSerializer, Ev
 from webhooks.masking import caller_sees_people
 from webhooks.models import inbox
 from webhooks.models.inbox import WebhookConfig, WebhookEvent, WebhookEventQuerySet
-from webhooks.receiving.configs import change_config, create_config
-from webhooks.registration import demand_success, register_webhook
-from webhooks.replay import REPLAY_AT_ONCE, ids_at_once, once_each, replay_event, replay_now
+from webhooks.receiving.configs import ConfigExists, change_config, create_config
+from webhooks.registration import (
+    REFUSAL_CODES,
+    NotRegistered,
+    NoWebhookAddress,
+    demand_success,
+    register_webhook,
+)
+from webhooks.replay import (
+    REPLAY_AT_ONCE,
+    NotReplayable,
+    ReplayBusy,
+    TooManyEvents,
+    ids_at_once,
+    once_each,
+    replay_event,
+    replay_now,
+)
 from webhooks.replay.dry_run import dry_run_of
 
 REPLAY = "webhooks.replay_webhookevent"
 
 
-def _refusals(words: str) -> OpenApiResponse:
-    return OpenApiResponse(RefusalsSerializer, words)
+_BUSY = ReplayBusy("Workers hold the rows that these events are about. Ask again in a moment.")
+_UNREADABLE = NotReplayable("Event 3 could not be read when it came; only its raw bytes are kept.")
 
 
 class EventTypeFilter(filters.TextsFilter):
@@ -107,7 +122,7 @@ class EventViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.Ge
         responses={
             202: EventDetailSerializer,
             200: serializers.DryRunResultSerializer,
-            409: _refusals("It could not be read when it came (`not_replayable`), or workers hold it."),
+            409: refused("It could not be read when it came, or workers hold it.", [_UNREADABLE, _BUSY]),
         },
     )
     # Most callers send no body at all, in whatever form.
@@ -137,7 +152,13 @@ class EventViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.Ge
         responses={
             202: serializers.ReplayCountSerializer,
             200: serializers.DryRunResultSerializer,
-            409: _refusals(f"More than {REPLAY_AT_ONCE} events (`too_many_events`), or workers hold them."),
+            409: refused(
+                f"More than {REPLAY_AT_ONCE} events, or workers hold them.",
+                [
+                    TooManyEvents(f"More than {REPLAY_AT_ONCE} events answer these filters. Choose fewer."),
+                    _BUSY,
+                ],
+            ),
         },
         filters=False,
     )
@@ -170,6 +191,7 @@ class ConfigFilter(django_filters.FilterSet):
         fields: list[str] = []
 
 
+_SOME_ID = "6b1f2f0c-3d5e-4a7b-9c8d-0e1f2a3b4c5d"
 _PERMISSIONS = {"create": "add", "partial_update": "change", "register": "change"}
 
 
@@ -195,8 +217,13 @@ class ConfigViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.G
         request=serializers.NewConfigSerializer,
         responses={
             201: ConfigSerializer,
-            404: _refusals("No such organization here (`unknown_organization`)."),
-            409: _refusals("It has webhook settings already (`config_exists`)."),
+            404: refused(
+                "No such organization here.", [UnknownOrganization(f"No organization {_SOME_ID} here.")]
+            ),
+            409: refused(
+                "It has webhook settings already.",
+                [ConfigExists("The organization has webhook settings already. Change them instead.")],
+            ),
         },
     )
     def create(self, request: Request, **_: object) -> Response:
@@ -232,7 +259,16 @@ class ConfigViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.G
         request=serializers.RegisterSerializer,
         responses={
             200: serializers.RegistrationSerializer,
-            409: _refusals("It did not work; the code says why, the words what to do."),
+            409: refused(
+                "It did not work; the code says why, the words what to do.",
+                [
+                    NoWebhookAddress("The hub does not know where iiko reaches it. Set WEBHOOK_BASE_URL."),
+                    *(
+                        NotRegistered(code, "iiko's settings were not changed.")
+                        for code in REFUSAL_CODES.values()
+                    ),
+                ],
+            ),
         },
     )
     @action(detail=True, methods=["post"])
