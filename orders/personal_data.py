@@ -3,7 +3,7 @@
 from django.db.models import Q
 
 from core.privacy.registry import Kind, Personal, Rows, Whose, declare, of_staff, of_user, personal_fields
-from core.privacy.treatments import EMPTIED, FOLLOWS, FREE_TEXT, LEAVES, MASKED
+from core.privacy.treatments import BODY, EMPTIED, FOLLOWS, FREE_TEXT, HISTORY, LEAVES, MASKED
 from orders.models.command import OPEN_STATES, CommandState
 
 _NUMBER = "a number or id of the order"
@@ -45,9 +45,8 @@ declare(
         mark="personal_data_removed_at",
     ),
 )
-_IN_TIMELINE = tuple(
-    personal_fields("orders.Order", Whose.GUEST).keys() - {"items"}
-)  # briefly, without comments
+_IN_TIMELINE = ("command", *(personal_fields("orders.Order", Whose.GUEST).keys() - {"items"}))
+"""Items are kept there briefly, without comments."""
 
 declare(
     "orders.OrderTerms",
@@ -56,8 +55,8 @@ declare(
 declare(
     "orders.TimelineEntry",
     {
-        "from_value": Personal(Kind.BODY, LEAVES),
-        "to_value": Personal(Kind.BODY, LEAVES),
+        "from_value": Personal(Kind.BODY, HISTORY),
+        "to_value": Personal(Kind.BODY, HISTORY),
         "actor": of_user(Kind.NAME),
     },
     harmless={"names a field": "what"},
@@ -70,7 +69,7 @@ declare(
     {
         "params": Personal(Kind.TEXT, FREE_TEXT),
         "state_data": Personal(Kind.BODY, FREE_TEXT),
-        "error": Personal(Kind.TEXT, MASKED),
+        "error": Personal(Kind.TEXT, BODY),
         "order_snapshot": of_staff(Kind.NAME),
         "requested_by": of_user(Kind.NAME),
         "acknowledged_by": of_user(Kind.NAME),

@@ -16,7 +16,7 @@ from django.apps import apps
 from django.db import models
 from django.db.models import Q
 
-from core.privacy.treatments import EMPTIED, KEPT, Treatment
+from core.privacy.treatments import EMPTIED, FOLLOWS, KEPT, Treatment
 
 
 class Whose(StrEnum):
@@ -81,7 +81,8 @@ class Rows:
     ``phone`` is the column that a guest is found by; a model with one is a root, and ``iiko_id`` names its
     column of iiko's id. ``goes_with`` finds the rows of other models that go with those found before.
     ``mentions`` are the columns that may name a phone anywhere in them. ``is_open`` tells rows that are
-    still worked with. ``mark`` is the column that says when the row lost its guest.
+    still worked with, ``is_left`` those that a worker may hold and treats itself. ``mark`` is the column
+    that says when the row lost its guest.
     """
 
     phone: str = ""
@@ -89,6 +90,7 @@ class Rows:
     goes_with: Finder | None = None
     mentions: tuple[str, ...] = ()
     is_open: Q | None = None
+    is_left: Q | None = None
     mark: str = ""
 
 
@@ -106,8 +108,14 @@ class Declaration:
         return apps.get_model(self.label)
 
     @property
-    def of_guests(self) -> dict[str, Personal]:
-        return {name: one for name, one in self.personal.items() if one.whose is Whose.GUEST}
+    def removed(self) -> dict[str, Personal]:
+        """The columns that change when a guest is removed."""
+        untouched = (KEPT, FOLLOWS)
+        return {name: one for name, one in self.personal.items() if one.treatment not in untouched}
+
+    @property
+    def is_root(self) -> bool:
+        return bool(self.rows.phone)
 
 
 _DECLARED: dict[str, Declaration] = {}

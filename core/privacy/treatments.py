@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from core.redaction import MASK, mask
 
-_FREE_TEXT = frozenset({"comment", "reason", "deletion_reason", "cancel_comment"})
+_FREE_TEXT = frozenset({"comment", "reason", "deletion_reason", "error"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,12 +38,19 @@ def _without_free_text(value: object) -> object:
     return [_without_free_text(one) for one in value] if isinstance(value, list) else value
 
 
+def _without_people(value: object) -> object:
+    """Treat a value of the timeline: a step of a command, or a field of the order."""
+    is_command = isinstance(value, Mapping) and "command_id" in value
+    return _without_free_text(value) if is_command else _masked_leaves(value)
+
+
 EMPTIED = Treatment("emptied")
 """Set to NULL, or to the column's empty value."""
 MASKED = Treatment(f"replaced by {MASK}", _masked_text)
 LEAVES = Treatment(f"every text in it replaced by {MASK}", _masked_leaves)
 FREE_TEXT = Treatment(f"comments in it replaced by {MASK}", _without_free_text)
 BODY = Treatment(f"people in it replaced by {MASK} (core.redaction)", mask)
+HISTORY = Treatment(f"every text in it replaced by {MASK}; of a command its comments", _without_people)
 FOLLOWS = Treatment("follows the columns that it is made of")
 KEPT = Treatment("stays")
 """Of staff and people who use the hub: they are not erased as guests are."""

@@ -15,6 +15,7 @@ from django.db import DatabaseError, InterfaceError, connection, transaction
 
 from core.database import db_clock
 from core.database.sql_bulk import update_rows
+from core.privacy.removal import remove_from_rows
 from webhooks import event_log
 from webhooks.models.inbox import RETRY_PAUSES, EventStatus, Reason, WebhookEvent
 from webhooks.processing.claims import Batch, Large, busy_partitions, claim, claim_large
@@ -196,3 +197,4 @@ def _write_results(results: dict[int, EventResult], attempts: dict[int, int], no
             }
         )
     update_rows(WebhookEvent, _RESULT_COLUMNS, rows)
+    remove_from_rows("webhooks.WebhookEvent", [pk for pk, one in results.items() if one.is_without_guest])
