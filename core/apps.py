@@ -28,3 +28,4 @@ class CoreConfig(SelfRegistering, AppConfig):
     def ready(self) -> None:
         super().ready()
         autodiscover_modules("personal_data")
+        autodiscover_modules("retention")  # guests are removed as the former say

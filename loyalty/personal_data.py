@@ -3,7 +3,7 @@
 from django.db.models import Q
 
 from core.privacy.registry import Kind, Personal, Rows, declare, of_user
-from core.privacy.treatments import EMPTIED, FOLLOWS, MASKED
+from core.privacy.treatments import BODY, FOLLOWS, MASKED
 from loyalty.models import OPEN_STATES
 
 declare(
@@ -33,7 +33,7 @@ declare(
     {
         "comment": Personal(Kind.TEXT, MASKED),
         "cancel_comment": Personal(Kind.TEXT, MASKED),
-        "error": Personal(Kind.TEXT, MASKED),
+        "error": Personal(Kind.TEXT, BODY),
         "requested_by": of_user(Kind.NAME),
         "cancelled_by": of_user(Kind.NAME),
     },
@@ -45,7 +45,7 @@ declare(
 )
 declare(
     "loyalty.OperationStep",
-    {"detail": Personal(Kind.TEXT, MASKED), "actor": of_user(Kind.NAME)},
+    {"detail": Personal(Kind.TEXT, BODY), "actor": of_user(Kind.NAME)},
     harmless={"a state": "before after"},
     rows=Rows(
         goes_with=lambda found: Q(operation__in=found.of("loyalty.LoyaltyOperation")),
@@ -53,7 +53,7 @@ declare(
 )
 declare(
     "loyalty.BalanceDifference",
-    {"detail": Personal(Kind.TEXT, EMPTIED)},
+    {"detail": Personal(Kind.TEXT, BODY)},
     rows=Rows(
         goes_with=lambda found: Q(wallet__in=found.of("loyalty.Wallet")),
     ),
