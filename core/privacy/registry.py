@@ -94,7 +94,7 @@ class Rows:
     mark: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Declaration:
     """What a model holds of people."""
 

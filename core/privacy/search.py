@@ -13,17 +13,21 @@ from core.values.phones import has_phone, normal_phone, phone_key
 _BETWEEN = r"[\s().\-/_\u00a0\u2010-\u2015]{0,3}"
 
 
+class NoPhone(ValueError):
+    """What was given as a phone is none."""
+
+
 def find_person(phone: str) -> Found:
     """Find all rows of the guest with this phone, in whatever writing either is.
 
     Reads every message and call that is kept: seconds for a hundred thousand.
 
     Raises:
-        ValueError: that is no phone.
+        NoPhone
     """
     normal = normal_phone(phone)
     if not normal:
-        raise ValueError(f"{phone!r} is no phone: write it with its country, as +7 912 555 44 17.")
+        raise NoPhone(f"{phone!r} is no phone: write it with its country, as +7 912 555 44 17.")
     found = Found(phone=normal)
     for declared in declarations():
         if declared.is_root:
@@ -80,8 +84,8 @@ def _mentioning(rows: QuerySet[Any], columns: Sequence[str], phone: str) -> tupl
             if isinstance(column, BinaryField)
             else Cast(name, TextField())
         )
-        rows = rows.alias(**{f"{name}_text": text})
-        found |= Q(**{f"{name}_text__regex": pattern})
+        rows = rows.alias(**{f"mentions_{name}": text})
+        found |= Q(**{f"mentions_{name}__regex": pattern})
     return rows, found if columns else Q(pk__in=())
 
 

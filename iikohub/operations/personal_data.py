@@ -9,7 +9,7 @@ from django.apps import apps
 from django.core.management.base import CommandError
 
 from core.privacy.registry import Found
-from core.privacy.search import find_person
+from core.privacy.search import NoPhone, find_person
 from core.redaction import masked_phone
 
 logger = structlog.stdlib.get_logger(__name__)
@@ -23,7 +23,7 @@ def found_by(phone: str) -> Found:
     """Find a person's rows, or end the command with a sentence."""
     try:
         return find_person(phone)
-    except ValueError as error:
+    except NoPhone as error:
         raise CommandError(str(error)) from error
 
 
