@@ -19,7 +19,7 @@ from core.privacy.removal import remove_guests
 from core.privacy.search import find_what_goes_with, note_roots
 
 _DELETED_AT_ONCE = 5_000
-_ANONYMISED_AT_ONCE = 200
+_ANONYMISED_AT_ONCE = 50
 
 Due = Callable[[datetime], QuerySet[Any]]
 """The rows that are over a moment's age; where a rule spares some of them still, at least those it takes."""

@@ -20,7 +20,7 @@ class NoPhone(ValueError):
 def find_person(phone: str) -> Found:
     """Find all rows of the guest with this phone, in whatever writing either is.
 
-    Reads every message and call that is kept: seconds for a hundred thousand.
+    Reads every message and call that is kept: some 30 s for a hundred thousand.
 
     Raises:
         NoPhone

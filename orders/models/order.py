@@ -79,8 +79,12 @@ class OrderQuerySet(models.QuerySet["Order"]):
         return self.filter(status__isnull=True, creation_status=CreationStatus.ERROR)
 
     def refused_lately(self, now: datetime) -> OrderQuerySet:
-        """Not taken by the POS lately, and not acknowledged."""
-        return self.refused().filter(updated_at__gte=now - COUNTED_FOR, refusal_acknowledged_at__isnull=True)
+        """Not taken by the POS lately, and not acknowledged; without its guest nobody can do anything."""
+        return self.refused().filter(
+            updated_at__gte=now - COUNTED_FOR,
+            refusal_acknowledged_at__isnull=True,
+            personal_data_removed_at__isnull=True,
+        )
 
     def listed_nowhere(self) -> OrderQuerySet:
         """Unknown to iiko, or left out by one answer so far."""

@@ -53,7 +53,7 @@ class Command(BaseCommand):
             raise CommandError("Nothing was erased.")
         with transaction.atomic():
             counts = remove_guests(found, now=db_clock.now(), is_told=True)
-            note_act("erased_person", found, counts)
+            note_act("person_erased", found, counts)
         for table, count in counts.items():
             self.stdout.write(f"{table}: removed from {count} rows")
         self.stdout.write(f"Done. {_AFTERWARDS}")

@@ -28,7 +28,7 @@ class Command(BaseCommand):
         text = _document(found, now=db_clock.now())
         if output:
             _write(output, text)
-        note_act("exported_person", found, {label: len(ids) for label, ids in found.keys.items() if ids})
+        note_act("person_exported", found, {label: len(ids) for label, ids in found.keys.items() if ids})
         if output:
             self.stderr.write(f"Written to {output}.")
         else:
