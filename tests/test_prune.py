@@ -22,6 +22,7 @@ from organizations.models.connection import ApiCall
 from organizations.models.dictionaries import Courier
 from organizations.models.organization import Organization
 from tests.builders import (
+    ORGANIZATION_ID,
     REVISION,
     arrive,
     cloud_event,
@@ -30,6 +31,7 @@ from tests.builders import (
     reserve_event,
     table_order_event,
 )
+from webhooks.models.inbox import EventStatus, WebhookEvent
 
 pytestmark = pytest.mark.django_db
 
@@ -173,6 +175,18 @@ def test_customers_without_news_lose_their_names_and_keep_their_ledger() -> None
         ("quiet", 700, "***"),
         ("moved", 700, "для Марии"),
     }
+
+
+def test_dead_message_outlives_its_age_without_its_guest() -> None:
+    make_organization()
+    arrive(cloud_event(organization_id="unknown", envelope={"organizationId": ORGANIZATION_ID}))
+    WebhookEvent.objects.update(status=EventStatus.DEAD, received_at=timezone.now() - OLD)
+
+    told = prune("webhook_events")
+
+    assert [line.split(" (")[0] for line in told.splitlines()] == ["webhook_events: 0", "webhook_events: 1"]
+    assert inbox()[0].payload["eventInfo"]["order"]["phone"] == "***"
+    assert prune("webhook_events").count("webhook_events: 0 (") == 2
 
 
 def test_zero_days_keep_guests_for_ever(settings: LazySettings) -> None:

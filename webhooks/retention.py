@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from datetime import datetime
 
-from core.privacy.retention import delete_after, stays
+from core.privacy.retention import delete_after, mask_after, stays
 from webhooks.models.inbox import DUE_STATUSES, EventStatus, WebhookEvent
 from webhooks.processing.retention import forget_old_events
 
@@ -24,4 +24,13 @@ delete_after(
     ),
     moment="received_at",
     forget=_forget,
+)
+mask_after(
+    "webhooks.WebhookEvent",
+    "messages that changed no order and were kept so long all the same: dead ones, those never applied",
+    age="PERSONAL_DATA_DAYS",
+    due=lambda before: WebhookEvent.objects.filter(
+        received_at__lt=before, status__in=(EventStatus.DEAD, EventStatus.IGNORED)
+    ),
+    moment="received_at",
 )

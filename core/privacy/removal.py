@@ -64,10 +64,11 @@ def remove_guests(found: Found, *, now: datetime, is_told: bool) -> dict[str, in
     return {table: count for table, count in counts.items() if count}
 
 
-def remove_from_rows(label: str, ids: Sequence[int]) -> None:
-    """Remove the guests from rows of one model that the caller holds."""
-    if ids and (declared := declaration_of(label)) is not None:
-        _change(declared, ids)
+@transaction.atomic
+def remove_from_rows(label: str, ids: Sequence[int]) -> int:
+    """Remove the guests from rows of one model alone; return how many held anything personal."""
+    declared = declaration_of(label)
+    return _change(declared, ids) if declared and ids else 0
 
 
 def _add_newer(found: Found) -> None:

@@ -10,12 +10,13 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
+from django.apps import apps
 from django.conf import settings
 from django.db import connection
 from django.db.models import Min, QuerySet
 
 from core.privacy.registry import Found, declaration_of
-from core.privacy.removal import remove_guests
+from core.privacy.removal import remove_from_rows, remove_guests
 from core.privacy.search import find_what_goes_with, note_roots
 
 _DELETED_AT_ONCE = 5_000
@@ -54,7 +55,7 @@ class Figures:
     oldest: datetime | None
 
 
-_RULES: dict[str, Rule] = {}
+_RULES: list[Rule] = []
 _REASONS: dict[str, str] = {}
 
 
@@ -62,7 +63,7 @@ def delete_after(
     table: str, words: str, *, age: str | timedelta, due: Due, moment: str = "", forget: Forget | None = None
 ) -> None:
     """Have rows deleted once they are of this age; ``forget`` deletes them where more than age decides."""
-    _RULES[table] = Rule(table, f"deleted: {words}", age, due, moment, forget or _deleting(due, age))
+    _RULES.append(Rule(table, f"deleted: {words}", age, due, moment, forget or _deleting(due, age)))
 
 
 def remove_guests_after(label: str, words: str, *, age: str, due: Due, moment: str) -> None:
@@ -79,7 +80,20 @@ def remove_guests_after(label: str, words: str, *, age: str, due: Due, moment: s
             remove_guests(find_what_goes_with(found), now=now, is_told=False)
             yield len(ids)
 
-    _RULES[table] = Rule(table, f"guests removed, rows stay: {words}", age, due, moment, forget)
+    _RULES.append(Rule(table, f"guests removed, rows stay: {words}", age, due, moment, forget))
+
+
+def mask_after(label: str, words: str, *, age: str, due: Due, moment: str) -> None:
+    """Have the guests removed from few rows that belong to no root; looked through again each time."""
+
+    def forget(days: int, now: datetime) -> Iterator[int]:
+        rows, last = due(now - timedelta(days=days)).order_by("pk").values_list("pk", flat=True), 0
+        while ids := list(rows.filter(pk__gt=last)[:_ANONYMISED_AT_ONCE]):
+            yield remove_from_rows(label, ids)
+            last = ids[-1]
+
+    table = apps.get_model(label)._meta.db_table
+    _RULES.append(Rule(table, f"guests removed, rows stay: {words}", age, due, moment, forget))
 
 
 def stays(tables: str, reason: str) -> None:
@@ -99,7 +113,7 @@ def _deleting(due: Due, age: str | timedelta) -> Forget:
 
 
 def rules() -> list[Rule]:
-    return list(_RULES.values())
+    return list(_RULES)
 
 
 def reasons() -> dict[str, str]:

@@ -197,4 +197,5 @@ def _write_results(results: dict[int, EventResult], attempts: dict[int, int], no
             }
         )
     update_rows(WebhookEvent, _RESULT_COLUMNS, rows)
-    remove_from_rows("webhooks.WebhookEvent", [pk for pk, one in results.items() if one.is_without_guest])
+    if without_guest := [pk for pk, result in results.items() if result.is_without_guest]:
+        remove_from_rows("webhooks.WebhookEvent", without_guest)

@@ -40,14 +40,13 @@ class Command(BaseCommand):
 
 
 def _chosen(tables: list[str]) -> list[Rule]:
-    by_table = {rule.table: rule for rule in rules()}
+    known = {rule.table for rule in rules()}
     for name in tables:
-        if name in by_table:
-            continue
         if why := reasons().get(name):
             raise CommandError(f"No rule takes rows of {name}: {why}.")
-        raise CommandError(f"There is no rule for {name!r}. Tables with one: {', '.join(sorted(by_table))}.")
-    return [by_table[name] for name in tables] if tables else list(by_table.values())
+        if name not in known:
+            raise CommandError(f"There is no rule for {name!r}. Tables with one: {', '.join(sorted(known))}.")
+    return [rule for rule in rules() if not tables or rule.table in tables]
 
 
 def _figures(rule: Rule, now: datetime) -> str:
