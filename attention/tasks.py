@@ -4,14 +4,12 @@ import contextlib
 import threading
 import time
 
-from django.conf import settings
 from django.db import transaction
 from procrastinate import exceptions
 from procrastinate.contrib.django import app
 
 from attention.notifications import plan, send
-from attention.notifications.retention import forget_old_notifications
-from attention.watch import forget_old_items, watch
+from attention.watch import watch
 from core.database import db_clock
 from core.jobs.scheduling import enqueue, scheduled
 
@@ -31,11 +29,6 @@ def watch_rules() -> None:
             watch()
         finally:
             _watching.release()
-
-
-@scheduled("29 * * * *")
-def forget_items() -> None:
-    forget_old_items(days=settings.ATTENTION_RETENTION_DAYS, now=db_clock.now())
 
 
 class Nudge:
@@ -87,8 +80,3 @@ def enqueue_sending(channel_id: int) -> None:
 def plan_notifications() -> None:
     for channel_id in plan.plan_all(now=db_clock.now()):
         enqueue_sending(channel_id)
-
-
-@scheduled("37 * * * *")
-def forget_notifications() -> None:
-    forget_old_notifications(days=settings.NOTIFICATIONS_RETENTION_DAYS, now=db_clock.now())

@@ -3,6 +3,7 @@
 from importlib import import_module
 
 from django.apps import AppConfig
+from django.utils.module_loading import autodiscover_modules
 
 
 class SelfRegistering:
@@ -23,3 +24,8 @@ class SelfRegistering:
 class CoreConfig(SelfRegistering, AppConfig):
     name = "core"
     registers = ("api.schema",)
+
+    def ready(self) -> None:
+        super().ready()
+        autodiscover_modules("personal_data")
+        autodiscover_modules("retention")  # guests are removed as the former say

@@ -43,19 +43,30 @@ class HallReport:
         return self.organization_id, self.iiko_id
 
 
+@dataclass(frozen=True, slots=True)
+class HallApplied:
+    """``counts``: any of it was news. ``is_without_guest``: as of ``orders.mirror.apply.Applied``."""
+
+    counts: bool
+    is_without_guest: bool
+
+
 @transaction.atomic
-def apply_reports(model: type[HallRow], reports: Sequence[HallReport], *, now: datetime) -> dict[int, bool]:
-    """Apply a batch of reports; returns by event id whether any of it still counted.
+def apply_reports(
+    model: type[HallRow], reports: Sequence[HallReport], *, now: datetime
+) -> dict[int, HallApplied]:
+    """Apply a batch of reports; returns the outcome by event id.
 
     Raises:
         DatabaseError: nothing of the batch was applied; it may be tried again.
     """
     times = change_times()
     rows = _lock_rows(model, reports, times, now)
-    outcomes: dict[int, bool] = {}
+    outcomes: dict[int, HallApplied] = {}
     for report in sorted(reports, key=lambda report: report.event_id):
         row = rows[report.key]
-        outcomes[report.event_id] = row.take(report.fields, report.precedence)
+        counts = row.take(report.fields, report.precedence)
+        outcomes[report.event_id] = HallApplied(counts, row.is_without_guest)
         row.note_revision(report.revision)
     _write(model, [row for row in rows.values() if row.is_touched], times)
     return outcomes

@@ -102,6 +102,8 @@ class HallRow(models.Model):
     )
     field_precedence = models.JSONField(default=dict, editable=False)
     created_at = StampField(_("first seen"), auto_now_add=True)
+    # Since then the row has no guest, and takes none (core.privacy.removal).
+    personal_data_removed_at = models.DateTimeField(_("guest removed"), null=True, editable=False)
     # From core.mirror.change_feed alone: integrators read the changes in its order.
     updated_at = models.DateTimeField(_("changed"))
 

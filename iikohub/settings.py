@@ -94,6 +94,10 @@ WEBHOOK_WRONG_TOKENS_PER_MINUTE = _whole_number("WEBHOOK_WRONG_TOKENS_PER_MINUTE
 INBOX_RETENTION_DAYS = _whole_number("INBOX_RETENTION_DAYS", 90, lowest=0)
 # The same for items of the attention list that are over, with their history.
 ATTENTION_RETENTION_DAYS = _whole_number("ATTENTION_RETENTION_DAYS", 90, lowest=0)
+# Guests are removed from orders, tables, reserves and wallets without news for so long; 0: never.
+PERSONAL_DATA_DAYS = _whole_number("PERSONAL_DATA_DAYS", 365, lowest=0)
+# What was done in Django's admin is forgotten after so many days; 0: never.
+ADMIN_LOG_DAYS = _whole_number("ADMIN_LOG_DAYS", 365, lowest=0)
 
 ALLOWED_HOSTS = host_names(env.list("ALLOWED_HOSTS", default=[]))
 if not ALLOWED_HOSTS:

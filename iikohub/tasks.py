@@ -3,12 +3,13 @@
 from core.database import db_clock
 from core.jobs.scheduling import scheduled
 from iikohub.first_steps import reach
-from iikohub.pages.sign_in import forget_old_failures
+from iikohub.operations.pruning import prune_all
 
 
-@scheduled("47 * * * *")
-def forget_sign_in_failures() -> None:
-    forget_old_failures()
+# At night in most of Russia: 02:47 in Moscow, 04:47 in Yekaterinburg.
+@scheduled("47 23 * * *")
+def prune() -> None:
+    prune_all(now=db_clock.now())
 
 
 # At the start of a worker the web server may not answer yet; a minute later it does.

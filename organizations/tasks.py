@@ -1,13 +1,10 @@
 """Scheduled and queued work: dictionaries, stop lists, and maintenance of logs and jobs."""
 
-from django.conf import settings
 from procrastinate.contrib.django import app
 
 from core.database import db_clock
 from core.jobs.maintenance import forget_old_jobs, resume_stalled_jobs_one_at_a_time
 from core.jobs.scheduling import BACKGROUND, scheduled
-from organizations.connection.call_log import forget_old_calls
-from organizations.connection.client_state_store import forget_old_circuits
 from organizations.connection.clients import ensure_environment_login
 from organizations.dictionaries.sync import sync_logins
 from organizations.models.connection import ApiLogin
@@ -55,12 +52,6 @@ def sweep_stop_lists() -> None:
 @scheduled("* * * * *", at_start=True, lock=None)
 def resume_jobs() -> None:
     resume_stalled_jobs_one_at_a_time()
-
-
-@scheduled("23 * * * *")
-def forget_calls() -> None:
-    forget_old_calls(days=settings.IIKO_CALL_LOG_DAYS)
-    forget_old_circuits(now=db_clock.now())
 
 
 @scheduled("41 * * * *")

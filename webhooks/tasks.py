@@ -5,7 +5,6 @@ import logging
 import random
 from datetime import timedelta
 
-from django.conf import settings
 from procrastinate import exceptions
 from procrastinate.contrib.django import app
 
@@ -13,7 +12,6 @@ from core.database import db_clock
 from core.jobs.scheduling import scheduled
 from webhooks.monitoring.link_monitor import watch_links
 from webhooks.monitoring.pos_watch import ask_login, logins_to_ask
-from webhooks.processing.retention import forget_old_events
 from webhooks.reconciliation.missed_webhooks import count_missed
 from webhooks.reconciliation.run import SyncOptions, SyncRunning
 from webhooks.reconciliation.sync import active_organizations, by_login, sync_login
@@ -93,8 +91,3 @@ def watch_pos() -> None:
 @app.task(name="webhooks.tasks.ask_login_about_pos", queue=_BY_LOGIN)
 def ask_login_about_pos(login_id: int) -> None:
     ask_login(login_id, now=db_clock.now())
-
-
-@scheduled("53 * * * *")
-def forget_events() -> None:
-    forget_old_events(days=settings.INBOX_RETENTION_DAYS)

@@ -24,8 +24,11 @@ is newer.
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import Any, Generic, Protocol, TypeVar
+from typing import Any, Generic, Protocol, TypeVar, cast
 
+from django.db.models import Model
+
+from core.privacy.removal import without_guest
 from iiko_client.models.statuses import DeliveryStatus
 
 NOTHING = ""
@@ -117,6 +120,7 @@ class HasPrecedence(Protocol):
 
     field_precedence: Any
     revision: Any
+    personal_data_removed_at: Any
 
 
 R = TypeVar("R", bound=HasPrecedence)
@@ -143,7 +147,14 @@ class PrecedenceRow(Generic[R]):
             self.set(name, fields[name], precedence)
         return bool(won) or not fields
 
+    @property
+    def is_without_guest(self) -> bool:
+        """Whether the guest was removed, so that no message, however new, brings one again."""
+        return self.row.personal_data_removed_at is not None
+
     def set(self, name: str, value: object, precedence: str) -> None:
+        if self.is_without_guest:
+            value = without_guest(cast("type[Model]", type(self.row)), name, value)
         if getattr(self.row, name) != value:
             setattr(self.row, name, value)
             self.is_changed = self.is_touched = True

@@ -40,7 +40,7 @@ def bring(number: int) -> set[bool]:
                 fields=fields,
             )
         )
-    return set(apply_reports(Reserve, reports, now=timezone.now()).values())
+    return {done.counts for done in apply_reports(Reserve, reports, now=timezone.now()).values()}
 
 
 def test_rows_seen_for_the_first_time_by_many_workers_lose_nothing() -> None:

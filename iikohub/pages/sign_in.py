@@ -68,7 +68,3 @@ def locked_out(_request: HttpRequest, response: HttpResponse, _credentials: obje
     response.status_code = 429
     response.headers["Retry-After"] = str(int(settings.AXES_COOLOFF_TIME.total_seconds()))
     return response
-
-
-def forget_old_failures() -> None:
-    AxesProxyHandler.reset_failure_logs(age_days=settings.SIGN_IN_FAILURES_DAYS)

@@ -198,6 +198,7 @@ class _Page(Bill):
         order = self._order
         customer: Mapping[str, Any] = order.customer or {}
         address: Mapping[str, Any] = order.address or {}
+        removed = order.personal_data_removed_at
         facts: list[tuple[str, Any]] = [
             (pgettext("person", "Name"), customer_text(customer) if customer else None),
             (_("Phone"), phone_line(order.phone, order.phone_extension)),
@@ -212,6 +213,7 @@ class _Page(Bill):
             (_("Coupon"), order.loyalty.get("coupon") if isinstance(order.loyalty, dict) else None),
             (_("Operator"), order.operator_name),
             (_("Source"), order.source_key),
+            (_("Guest removed"), removed and self.clock(removed)),
         ]
         return [(title, str(value)) for title, value in facts if value not in (None, "")]
 

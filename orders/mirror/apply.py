@@ -8,7 +8,7 @@ lose each other's change; locked in order of arrival instead of id they would de
 
 import zlib
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
@@ -67,8 +67,11 @@ class Outcome(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Applied:
+    """``is_without_guest``: the guest of the order was removed, so what brought this must lose it, too."""
+
     order_id: int
     outcome: Outcome
+    is_without_guest: bool = False
 
 
 class _Row(PrecedenceRow[Order]):
@@ -148,7 +151,7 @@ def apply_reports(reports: Sequence[OrderReport], *, now: datetime) -> dict[int,
         outcome = _apply(row, report)
         row.timeline.close()
         rows.know(row)
-        outcomes[report.event_id] = Applied(row.order.pk, outcome)
+        outcomes[report.event_id] = Applied(row.order.pk, outcome, row.is_without_guest)
         if outcome is Outcome.APPLIED:
             row.event_id = report.event_id
     _write(rows, duplicates, times)
@@ -158,7 +161,7 @@ def apply_reports(reports: Sequence[OrderReport], *, now: datetime) -> dict[int,
     if changed:
         announce_change()
     return {
-        event_id: Applied(_survivor(duplicates, applied.order_id), applied.outcome)
+        event_id: replace(applied, order_id=_survivor(duplicates, applied.order_id))
         for event_id, applied in outcomes.items()
     }
 

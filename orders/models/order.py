@@ -79,8 +79,12 @@ class OrderQuerySet(models.QuerySet["Order"]):
         return self.filter(status__isnull=True, creation_status=CreationStatus.ERROR)
 
     def refused_lately(self, now: datetime) -> OrderQuerySet:
-        """Not taken by the POS lately, and not acknowledged."""
-        return self.refused().filter(updated_at__gte=now - COUNTED_FOR, refusal_acknowledged_at__isnull=True)
+        """Not taken by the POS lately, and not acknowledged; without its guest nobody can do anything."""
+        return self.refused().filter(
+            updated_at__gte=now - COUNTED_FOR,
+            refusal_acknowledged_at__isnull=True,
+            personal_data_removed_at__isnull=True,
+        )
 
     def listed_nowhere(self) -> OrderQuerySet:
         """Unknown to iiko, or left out by one answer so far."""
@@ -256,6 +260,8 @@ class Order(models.Model):
     # Who acknowledged that the POS did not take the order (see ``commands.acknowledge``).
     refusal_acknowledged_at = models.DateTimeField(null=True, editable=False)
     refusal_acknowledged_by = models.CharField(max_length=200, blank=True, editable=False)
+    # Since then the row has no guest, and takes none (core.privacy.removal).
+    personal_data_removed_at = models.DateTimeField(_("guest removed"), null=True, editable=False)
     # From core.mirror.change_feed alone: integrators read the changes in its order.
     updated_at = models.DateTimeField(_("changed"))
 
@@ -320,6 +326,12 @@ class Order(models.Model):
             ),
             models.Index(
                 "updated_at", name="orders_refused", condition=Q(status__isnull=True, creation_status="Error")
+            ),
+            models.Index(
+                "updated_at",
+                "id",
+                name="orders_with_guests",
+                condition=Q(personal_data_removed_at__isnull=True),
             ),
             # Few orders are moved: the index costs nothing but with those (see mirror.relations).
             GinIndex(

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 from django.conf import LazySettings
+from django.core.management import call_command
 from django.utils import timezone
 
 from organizations import tasks
@@ -89,6 +90,6 @@ def test_calls_are_kept_as_long_as_the_setting_says(settings: LazySettings) -> N
             operation=f"{days}", url=IIKO, duration_ms=1, started_at=timezone.now() - timedelta(days=days)
         )
 
-    tasks.forget_calls()
+    call_command("prune", table=["iiko_api_calls"])
 
     assert list(ApiCall.objects.values_list("operation", flat=True)) == ["6"]

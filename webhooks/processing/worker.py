@@ -15,6 +15,7 @@ from django.db import DatabaseError, InterfaceError, connection, transaction
 
 from core.database import db_clock
 from core.database.sql_bulk import update_rows
+from core.privacy.removal import remove_from_rows
 from webhooks import event_log
 from webhooks.models.inbox import RETRY_PAUSES, EventStatus, Reason, WebhookEvent
 from webhooks.processing.claims import Batch, Large, busy_partitions, claim, claim_large
@@ -196,3 +197,5 @@ def _write_results(results: dict[int, EventResult], attempts: dict[int, int], no
             }
         )
     update_rows(WebhookEvent, _RESULT_COLUMNS, rows)
+    if without_guest := [pk for pk, result in results.items() if result.is_without_guest]:
+        remove_from_rows("webhooks.WebhookEvent", without_guest)

@@ -49,6 +49,8 @@ class EventResult:
     error: str = ""
     notes: tuple[str, ...] = ()
     order_id: int | None = None
+    is_without_guest: bool = False
+    """It is about a row whose guest was removed, so it keeps none itself."""
     facts: EventFacts = field(default_factory=EventFacts, compare=False)
 
 

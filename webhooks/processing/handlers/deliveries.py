@@ -1,6 +1,7 @@
 """Delivery orders: Cloud events and SOI messages to reports for the mirror."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 
 from django.db.models import Q
@@ -61,10 +62,15 @@ def _notice_cancelled_or_refused(reports: Sequence[OrderReport], results: Mappin
 
 
 def _result(applied: Applied, notes: tuple[str, ...], report: OrderReport) -> EventResult:
+    result = EventResult(
+        EventStatus.PROCESSED,
+        notes=notes,
+        order_id=applied.order_id,
+        is_without_guest=applied.is_without_guest,
+    )
     if applied.outcome is Outcome.OLDER:
-        return EventResult(EventStatus.STALE, Reason.OLDER, notes=notes, order_id=applied.order_id)
-    facts = facts_of(report.fields, report.external_order_id, report.iiko_order_id)
-    return EventResult(EventStatus.PROCESSED, notes=notes, order_id=applied.order_id, facts=facts)
+        return replace(result, status=EventStatus.STALE, reason=Reason.OLDER)
+    return replace(result, facts=facts_of(report.fields, report.external_order_id, report.iiko_order_id))
 
 
 def _read(event: Claimed, directory: Directory) -> tuple[OrderReport, tuple[str, ...]]:

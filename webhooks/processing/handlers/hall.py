@@ -50,13 +50,15 @@ def _apply(
 
     readings, results = base.read_each(events, report_of)
     reports = [report for report, _ in readings.values()]
-    counted = apply_reports(model, reports, now=now) if reports else {}
+    applied = apply_reports(model, reports, now=now) if reports else {}
     for report, notes in readings.values():
         fields = report.fields
         facts = facts_of(fields, fields.get("external_number"), report.iiko_id)
-        is_news = counted[report.event_id]
-        status, reason = (EventStatus.PROCESSED, "") if is_news else (EventStatus.STALE, Reason.OLDER)
-        results[report.event_id] = EventResult(status, reason, notes=notes, facts=facts)
+        done = applied[report.event_id]
+        status, reason = (EventStatus.PROCESSED, "") if done.counts else (EventStatus.STALE, Reason.OLDER)
+        results[report.event_id] = EventResult(
+            status, reason, notes=notes, facts=facts, is_without_guest=done.is_without_guest
+        )
     return results
 
 

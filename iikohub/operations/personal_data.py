@@ -1,0 +1,39 @@
+"""What the commands on a person's data share: finding the person, and the record that it was done."""
+
+from collections.abc import Mapping
+from importlib import import_module
+from typing import Protocol, cast
+
+import structlog
+from django.apps import apps
+from django.core.management.base import CommandError
+
+from core.privacy.registry import Found
+from core.privacy.search import NoPhone, find_person
+from core.redaction import masked_phone
+
+logger = structlog.stdlib.get_logger(__name__)
+
+
+class _Record(Protocol):
+    def __call__(self, act: str, *, subject_text: str, after: Mapping[str, object]) -> object: ...
+
+
+def found_by(phone: str) -> Found:
+    """Find a person's rows, or end the command with a sentence."""
+    try:
+        return find_person(phone)
+    except NoPhone as error:
+        raise CommandError(str(error)) from error
+
+
+def note_act(act: str, found: Found, counts: Mapping[str, int]) -> None:
+    """Record in the log and in the audit log that a person's data were handed out or removed.
+
+    Neither names the person: the phone is masked.
+    """
+    phone = masked_phone(found.phone)
+    logger.info(f"privacy.{act}", phone=phone, rows=dict(counts))
+    if apps.is_installed("audit"):
+        record = cast("_Record", import_module("audit.entries").record)
+        record(act, subject_text=phone, after=dict(counts))
