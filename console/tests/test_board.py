@@ -46,7 +46,7 @@ def cafe(db: None) -> Organization:
 
 @pytest.fixture
 def operator(client: Client) -> Client:
-    sign_in(client, "orders.view_order")
+    sign_in(client, "orders.view_order", "loyalty.view_personal_data")
     client.defaults["HTTP_ACCEPT_LANGUAGE"] = "en"
     return client
 

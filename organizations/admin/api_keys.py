@@ -77,6 +77,7 @@ class ApiKeyForm(forms.ModelForm):  # type: ignore[type-arg]  # not subscriptabl
     class Meta:
         model = ApiKey
         fields: tuple[str, ...] = ("name", "is_active", "organizations", "sees_all", *KEY_LIMITS)
+        help_texts = {"may_act": _("It is shown guests, too: names, phones, addresses.")}
 
     def clean_expires_at(self) -> datetime | None:
         expires: datetime | None = self.cleaned_data["expires_at"]
