@@ -4,6 +4,7 @@ In ``tests.guests`` each column that tells of guests holds a text of its own. Th
 proves that the walk can see; the others are shown none, whatever page, list, file or search they open.
 """
 
+import logging
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 from typing import Any
@@ -247,13 +248,14 @@ SAID = ("Zzqmaria", "Zzqlunina", "Zzqstreet", "Zzqcomment", "Zzqcard", "79997700
 
 
 def test_log_names_no_guest(
-    iiko: SimulatedIiko, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+    iiko: SimulatedIiko, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     """What came, what was applied, what failed, what was asked, and what iiko refused."""
     words = "Guest Zzqmaria of 79997700001, Zzqstreet: Zzqcomment"
     guest = {"customer": customer(name="Zzqmaria", surname="Zzqlunina"), "phone": "+79997700001"}
     order = guest | {"comment": "Zzqcomment", "problem": words}
     acting = Acting(iiko)
+    caplog.set_level(logging.DEBUG, logger="webhooks")
 
     not_begun = {"whenPrinted": None, "items": [product(whenPrinted=None, status="Added")]}
     acting.has(status="Unconfirmed", **not_begun, **order)
@@ -268,10 +270,16 @@ def test_log_names_no_guest(
     Client().get(f"/api/v1/orders?search={quote('+79997700001')}", headers=authorized(acting.key))
     Client().get("/api/v1/orders?format=csv&search=Zzqmaria", headers=authorized(acting.key)).getvalue()
 
-    told = capfd.readouterr()
-    text = (told.out + told.err).lower()
+    text = "\n".join(map(written, caplog.records)).lower()
     assert "command." in text
+    assert "event" in text
     assert [one for one in SAID if one.lower() in text] == []
+
+
+def written(record: logging.LogRecord) -> str:
+    """Return all that a line of the log may hold, with its traceback."""
+    trace = logging.Formatter().formatException(record.exc_info) if record.exc_info else ""
+    return f"{record.getMessage()} {record.__dict__} {trace}"
 
 
 def _fails(words: str) -> Callable[..., None]:
