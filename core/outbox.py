@@ -20,6 +20,7 @@ from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
 from core.errors import HubError
+from core.privacy.rows import PeopleQuerySet, PeopleRow
 from iiko_client.http.errors import IikoAuthFailed, IikoBusy, IikoError, IikoNotSent, IikoRejected
 
 Clock = Callable[[], datetime]
@@ -28,10 +29,10 @@ PENDING, SENT, UNKNOWN = "pending", "sent", "unknown"
 CONFIRMED, EXPIRED = "confirmed", "expired"
 OPEN_STATES = (PENDING, SENT, UNKNOWN)
 
-ModelT = TypeVar("ModelT", bound=models.Model)
+ModelT = TypeVar("ModelT", bound="OutboxRow")
 
 
-class OutboxQuerySet(models.QuerySet[ModelT]):
+class OutboxQuerySet(PeopleQuerySet[ModelT]):
     def open(self) -> Self:
         return self.filter(state__in=OPEN_STATES)
 
@@ -41,7 +42,7 @@ class OutboxQuerySet(models.QuerySet[ModelT]):
         return self.open().filter(is_due)
 
 
-class OutboxRow(models.Model):
+class OutboxRow(PeopleRow):
     """A request to iiko and what became of it; a subclass adds what is requested, and its own states."""
 
     state = models.CharField(_("state"), max_length=12, default=PENDING)

@@ -10,6 +10,7 @@ from django.db.models.expressions import Case, When
 from django.db.models.functions import Upper
 from django.utils.translation import gettext_lazy as _, pgettext_lazy
 
+from core.privacy.rows import PeopleQuerySet, PeopleRow
 from core.values.ids import searchable_id
 from core.values.phones import has_phone, phone_key, visible
 from iiko_client.json_reader import LONGEST_EXTERNAL_ID, external_id
@@ -45,17 +46,18 @@ class CancelReason(models.TextChoices):
     OTHER = "Other", _("another reason")
 
 
-def searched(rows: QuerySet[H], text: str, *, by_last_digits: bool = False) -> QuerySet[H]:
-    """Whose number, ids or phone are ``text``, of any case, as ``OrderQuerySet.searched`` finds orders."""
+def searched(rows: QuerySet[H], text: str, *, people: bool) -> QuerySet[H]:
+    """Whose number or id is ``text``, of any case; with ``people`` also whose phone is, or ends so."""
     text = visible(text)
     found = Q(number=text.lstrip("#№ \N{NO-BREAK SPACE}")) | Q(external_number__iexact=external_id(text))
     found |= Q(iiko_id__in={text, text.lower(), searchable_id(text)})
-    found |= has_phone("phone_key", text, by_last_digits=by_last_digits)
+    if people:
+        found |= has_phone("phone_key", text, by_last_digits=True)
     keyed: QuerySet[H] = rows.alias(phone_key=phone_key("phone"))
     return keyed.filter(found)
 
 
-class HallRow(models.Model):
+class HallRow(PeopleRow):
     """What table orders and reserves have alike. Written by ``mirror.apply`` alone.
 
     ``number`` and what is paid are those of the order, of a banquet's with a reserve.
@@ -106,6 +108,8 @@ class HallRow(models.Model):
     personal_data_removed_at = models.DateTimeField(_("guest removed"), null=True, editable=False)
     # From core.mirror.change_feed alone: integrators read the changes in its order.
     updated_at = models.DateTimeField(_("changed"))
+
+    objects = PeopleQuerySet.as_manager()
 
     class Meta:
         abstract = True
@@ -193,7 +197,7 @@ class Reserve(HallRow):
         ordering = ("-id",)
         verbose_name = _("reserve")
         verbose_name_plural = _("reserves")
-        permissions = [("view_personal_data", "Can see names and phones of guests of the hall")]
+        permissions = [("view_personal_data", "Can see guests of the hall: names, phones, comments")]
         constraints = [
             models.UniqueConstraint(fields=("organization", "iiko_id"), name="reserves_one_per_iiko_id")
         ]

@@ -9,6 +9,7 @@ from django.db.models import Exists, OuterRef, Q, Sum
 from django.utils.translation import gettext_lazy as _
 
 from core.outbox import OutboxQuerySet, OutboxRow
+from core.privacy.rows import PeopleQuerySet, PeopleRow
 from core.values.name_keys import name_key
 from core.values.phones import phone_key
 from iiko_client.models.statuses import DeliveryStatus
@@ -50,7 +51,7 @@ _WHY_NOT_MOVED: dict[int | None, str] = {
 }
 
 
-class Customer(models.Model):
+class Customer(PeopleRow):
     """A guest as iiko's loyalty last reported them; written by ``wallets.customers`` alone.
 
     ``phone`` is ``+`` and digits, or what iiko said where that is no phone. Until ``read_at`` is set again
@@ -75,12 +76,14 @@ class Customer(models.Model):
     is_deleted = models.BooleanField(_("deleted in iiko"), default=False)
     read_at = models.DateTimeField(_("read"))
 
+    objects = PeopleQuerySet.as_manager()
+
     class Meta:
         db_table = "loyalty_customers"
         ordering = ("-id",)
         verbose_name = _("customer")
         verbose_name_plural = _("customers")
-        permissions = [("view_personal_data", "Can see phones, e-mail and cards of customers in full")]
+        permissions = [("view_personal_data", "Can see guests: names, phones, addresses, cards")]
         constraints = [
             models.UniqueConstraint(
                 fields=("organization", "iiko_id"), name="loyalty_customers_one_per_iiko_id"
@@ -94,6 +97,10 @@ class Customer(models.Model):
 
     def __str__(self) -> str:
         return f"{self.name} {self.surname}".strip() or self.iiko_id
+
+    def masked_value(self, name: str, value: object) -> object:
+        # One mask stands for both names.
+        return "" if name == "surname" else super().masked_value(name, value)
 
 
 class Wallet(models.Model):
@@ -308,6 +315,10 @@ class LoyaltyOperation(OutboxRow):
     def __str__(self) -> str:
         return f"{self.get_kind_display()} #{self.pk}"
 
+    def hide_people(self) -> None:
+        super().hide_people()
+        self.wallet.customer.hide_people()
+
     @property
     def currency(self) -> str | None:
         """Return the currency; None where the wallet holds no money."""
@@ -334,7 +345,7 @@ class LoyaltyOperation(OutboxRow):
         return f"[{self.marker}] {self.comment}".strip()
 
 
-class OperationStep(models.Model):
+class OperationStep(PeopleRow):
     """A step of an operation: what it was, what it became, and why. Only ever added."""
 
     operation = models.ForeignKey(
@@ -345,6 +356,8 @@ class OperationStep(models.Model):
     detail = models.TextField(_("detail"), blank=True)
     actor = models.CharField(_("who"), max_length=200)
     recorded_at = models.DateTimeField(_("when"))
+
+    objects = PeopleQuerySet.as_manager()
 
     class Meta:
         db_table = "loyalty_operation_steps"
@@ -383,7 +396,7 @@ class DifferenceKind(models.TextChoices):
     BALANCE = "balance", _("the balance does not follow from the transactions")
 
 
-class BalanceDifference(models.Model):
+class BalanceDifference(PeopleRow):
     """Something the daily check could not explain, for a person. ``seen_at`` is when it was last so."""
 
     wallet = models.ForeignKey(Wallet, models.PROTECT, related_name="differences", verbose_name=_("wallet"))
@@ -397,6 +410,8 @@ class BalanceDifference(models.Model):
     found_at = models.DateTimeField(_("found"))
     seen_at = models.DateTimeField(_("last seen"))
 
+    objects = PeopleQuerySet.as_manager()
+
     class Meta:
         db_table = "loyalty_differences"
         ordering = ("-id",)
@@ -406,3 +421,7 @@ class BalanceDifference(models.Model):
 
     def __str__(self) -> str:
         return str(self.get_kind_display())
+
+    def hide_people(self) -> None:
+        super().hide_people()
+        self.wallet.customer.hide_people()

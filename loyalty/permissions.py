@@ -9,5 +9,3 @@ PERMISSIONS = {
     OperationKind.CANCEL_HOLD: "loyalty.hold_wallet",
 }
 """What a person must be allowed for each kind; a key needs the scope *act*."""
-
-SEES_PEOPLE = "loyalty.view_personal_data"

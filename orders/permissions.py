@@ -1,22 +1,18 @@
 """Who may request what: Django's permissions behind each kind of command."""
 
 from core.access import AnyUser
+from core.privacy.rights import sees_guests
 from orders.actions.registry import ACTIONS, action_of
 from orders.models.command import CommandKind
 
 EXPORT = "orders.export_order"
-SEES_PEOPLE = "loyalty.view_personal_data"
-"""Of a room above: to be given the phones and names of many guests takes the right to see them in full."""
 
 PERMISSIONS: dict[CommandKind, str] = {action.kind: action.permission for action in ACTIONS}
 
 
 def finds_people(user: AnyUser) -> bool:
-    """Whether a person is shown the guests of orders: the page of an order tells of its guest in full.
-
-    What a search finds by must be no more than what the pages show.
-    """
-    return bool(user.has_perm("orders.view_order"))
+    """Whether a search may find orders by their guests: no more than what the pages show."""
+    return bool(user.has_perm("orders.view_order") and sees_guests(user))
 
 
 def may_request(user: AnyUser, kind: str) -> bool:

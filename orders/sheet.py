@@ -6,11 +6,9 @@ from decimal import Decimal
 from functools import cache
 from typing import TypeAlias
 
-from django.db.models import QuerySet
 from django.utils.translation import gettext_lazy as _
 
 from core.display import EMPTY, Text, clock_reading
-from core.redaction import MASK, masked_phone
 from iiko_client.units import MinorUnits, to_major
 from orders.admin.display import (
     address_text,
@@ -23,7 +21,7 @@ from orders.admin.display import (
     status_text,
     type_text,
 )
-from orders.models.order import Order
+from orders.models.order import Order, OrderQuerySet
 
 Column: TypeAlias = tuple[Text, Callable[[Order], object]]
 
@@ -39,13 +37,13 @@ _READ = (
 )
 
 
-def read_for_sheet() -> QuerySet[Order]:
+def read_for_sheet() -> OrderQuerySet:
     """Read of each order what its line shows, and no more; restaurants once for many orders."""
     return Order.objects.only(*_READ).prefetch_related("organization")
 
 
-def sheet_columns(*, sees_people: bool) -> tuple[Column, ...]:
-    """Return the columns; whoever may not see people gets the guest masked."""
+def sheet_columns() -> tuple[Column, ...]:
+    """Return the columns of orders as they were read: whoever may not see guests gets these hidden."""
     return (
         (_("number"), lambda order: order.readable_number),
         (_("external order id"), lambda order: order.external_order_id or order.soi_external_id),
@@ -69,10 +67,10 @@ def sheet_columns(*, sees_people: bool) -> tuple[Column, ...]:
         (_("guests"), lambda order: order.guests_count),
         (_("problem"), lambda order: order.problem),
         (_("cancel cause"), lambda order: order.cancel_cause),
-        (_("customer"), _guest(lambda order: _shown(customer_text(order.customer)), sees_people)),
-        (_("phone"), _phone if sees_people else _masked_phone),
-        (_("address"), _guest(lambda order: _shown(address_text(order.address)), sees_people)),
-        (_("comment"), _guest(lambda order: order.comment or "", sees_people)),
+        (_("customer"), lambda order: _shown(customer_text(order.customer))),
+        (_("phone"), lambda order: phone_line(order.phone, order.phone_extension)),
+        (_("address"), lambda order: _shown(address_text(order.address))),
+        (_("comment"), lambda order: order.comment or ""),
         (_("iiko order id"), lambda order: order.iiko_order_id),
     )
 
@@ -108,15 +106,3 @@ def _amount(minor: int | None) -> Decimal | None:
 def _shown(text: str) -> str:
     """Leave a cell empty where a page shows a dash."""
     return "" if text == EMPTY else text
-
-
-def _guest(written: Callable[[Order], str], sees_people: bool) -> Callable[[Order], str]:
-    return written if sees_people else lambda order: MASK if written(order) else ""
-
-
-def _phone(order: Order) -> str | None:
-    return phone_line(order.phone, order.phone_extension)
-
-
-def _masked_phone(order: Order) -> str:
-    return masked_phone(order.phone or "")

@@ -11,17 +11,16 @@ from decimal import Decimal
 from django.contrib.auth.models import AnonymousUser, User
 from rest_framework.request import Request
 
+from core.privacy.rights import GUESTS, HALL_GUESTS
 from core.redaction import MASK, mask
-from hall.permissions import SEES_PEOPLE as HALL_PEOPLE
 from iiko_client.json_writer import dumps
 from iiko_client.models.events import EVENT_TYPES, OLDER_EVENT_TYPES
-from loyalty.permissions import SEES_PEOPLE as CUSTOMERS
 from organizations.models.api_keys import ApiKey
 from webhooks.event_subjects import HALL
 from webhooks.models.inbox import EventFormat, WebhookEvent
 
-_ORDERS = ("orders.view_order", CUSTOMERS)
-_ALL = (*_ORDERS, HALL_PEOPLE)
+_ORDERS = ("orders.view_order", GUESTS)
+_ALL = (*_ORDERS, HALL_GUESTS)
 
 
 def sees_people(user: User | AnonymousUser, event: WebhookEvent | None = None) -> bool:
@@ -29,7 +28,7 @@ def sees_people(user: User | AnonymousUser, event: WebhookEvent | None = None) -
     if event is None:
         return user.has_perms(_ALL)
     if event.event_type in HALL:
-        return user.has_perms((HALL_PEOPLE,))
+        return user.has_perms((HALL_GUESTS,))
     is_known = event.event_type in (*EVENT_TYPES, *OLDER_EVENT_TYPES) or event.format == EventFormat.SOI
     return user.has_perms(_ORDERS if is_known else _ALL)
 

@@ -18,7 +18,7 @@ from attention.models.items import Severity
 from attention.rules.registry import RULES
 from core.access import AnyUser
 from core.display import Text
-from orders.permissions import SEES_PEOPLE
+from core.privacy.rights import sees_guests
 from organizations.access import is_restricted
 from organizations.admin.login_form import SecretInput
 
@@ -143,7 +143,7 @@ class ChannelForm(forms.ModelForm):  # type: ignore[type-arg]  # not subscriptab
         if hidden:
             text = _("You may not see what these rules find, so tick others: %(rules)s.")
             self.add_error("rules", text % {"rules": "; ".join(hidden)})
-        if cleaned.get("allows_personal_data") and not self.user.has_perm(SEES_PEOPLE):
+        if cleaned.get("allows_personal_data") and not sees_guests(self.user):
             text = _(
                 "You may not see names and phones of guests in full, so a channel of yours may not, either."
             )

@@ -14,7 +14,7 @@ from django.utils.text import capfirst
 from django.utils.translation import gettext_lazy as _, pgettext_lazy
 
 from attention.access import rules_for
-from attention.models.items import Act, AttentionItem, Severity
+from attention.models.items import Act, AttentionEntry, AttentionItem, Severity
 from attention.rules.registry import RULES
 from attention.states import State, in_state
 from attention.words import next_step_of, sentence_of, title_of, with_holder, zone_of
@@ -22,6 +22,7 @@ from core.admin.base import Context, MirrorAdmin
 from core.admin.filters import Choice, Rows, States, choices_filter, state_choices, states_filter
 from core.database import db_clock
 from core.display import EMPTY, badge, clock
+from core.privacy.rights import sees_guests
 from organizations.admin.filters import moment_range_filter, restaurant_filter
 from organizations.admin.zones import has_many_zones
 
@@ -77,7 +78,7 @@ class AttentionItemAdmin(MirrorAdmin[AttentionItem]):
         now = db_clock.now()
         lines = [
             (self._clock(one.at, row, seconds=True), Act(one.act).label, one.actor or _("the hub"), one.note)
-            for one in row.history.all()
+            for one in AttentionEntry.objects.shown(people=sees_guests(request.user)).filter(item=row)
         ]
         return {
             "title": sentence_of(row, now),

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import cast
 
 from django.contrib.auth.models import User
-from django.db.models import QuerySet
+from django.db.models import Prefetch, QuerySet
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema, extend_schema_view
 from rest_framework import mixins
@@ -17,14 +17,14 @@ from attention.access import ACT, VIEW, items_for
 from attention.api import serializers
 from attention.api.filters import AttentionFilter
 from attention.errors import BadMoment, NotDone
-from attention.models.items import AttentionItem
+from attention.models.items import AttentionEntry, AttentionItem
 from attention.models.watch_run import watch_state
 from attention.rules.registry import RULES
 from attention.words import with_holder
 from core.api.refusal_examples import refused
 from core.api.strict import StrictSerializer, UnknownField
 from core.database import db_clock
-from organizations.api.permissions import check_may_act, in_scope
+from organizations.api.permissions import check_may_act, in_scope, shows_people
 from organizations.api.scope import ScopedListViewSet
 from organizations.models.api_keys import ApiKey
 
@@ -78,7 +78,10 @@ class AttentionViewSet(mixins.RetrieveModelMixin, ScopedListViewSet[AttentionIte
         else:
             items = items_for(self.request.user)
         items = with_holder(items).select_related("organization").order_by("-id")
-        return items if self.action == "list" else items.prefetch_related("history")
+        if self.action == "list":
+            return items
+        history = AttentionEntry.objects.shown(people=shows_people(self.request))
+        return items.prefetch_related(Prefetch("history", history))
 
     def list(self, request: Request, *args: object, **kwargs: object) -> Response:
         response = super().list(request, *args, **kwargs)

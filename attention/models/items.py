@@ -14,6 +14,7 @@ from django.db import models
 from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
 
+from core.privacy.rows import PeopleQuerySet, PeopleRow
 from orders.models.command import OrderCommand
 from orders.models.order import Order
 from organizations.models.organization import Organization
@@ -129,7 +130,7 @@ class Act(models.TextChoices):
     ENDED = "ended", _("ended by itself")
 
 
-class AttentionEntry(models.Model):
+class AttentionEntry(PeopleRow):
     """One line of an item's history. ``actor`` is the name of a person, empty for the hub."""
 
     item = models.ForeignKey(AttentionItem, models.CASCADE, related_name="history")
@@ -137,6 +138,8 @@ class AttentionEntry(models.Model):
     at = models.DateTimeField(_("when"))
     actor = models.CharField(_("who"), max_length=200, blank=True)
     note = models.TextField(_("note"), blank=True)
+
+    objects = PeopleQuerySet.as_manager()
 
     class Meta:
         db_table = "attention_history"

@@ -8,6 +8,7 @@ from datetime import datetime, tzinfo
 from functools import cache
 from typing import TYPE_CHECKING
 
+from django.db.models import Prefetch
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
@@ -17,6 +18,7 @@ from attention.models.items import Act, AttentionEntry, AttentionItem, Attention
 from attention.rules.base import NextStep
 from attention.words import next_step_of, sentence_of, title_of, zone_of
 from core.display import clock_text, span_text
+from core.privacy.rights import sees_guests
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import AnonymousUser, User
@@ -95,7 +97,8 @@ def _page_url() -> str:
 
 def rows_of(items: AttentionItemQuerySet, *, user: User | AnonymousUser, now: datetime) -> list[Row]:
     """Read items with their restaurants and history: two queries, however many there are."""
-    found = items.select_related("organization").prefetch_related("history")
+    history = AttentionEntry.objects.shown(people=sees_guests(user))
+    found = items.select_related("organization").prefetch_related(Prefetch("history", history))
     return [_row(item, user=user, now=now) for item in found]
 
 

@@ -14,7 +14,7 @@ from django.urls import reverse
 from django.utils.safestring import SafeString
 from django.utils.translation import get_language, gettext as _
 
-from console.board.cards import Card, keep
+from console.board.cards import Card, card_without_people, keep
 from console.board.next_step import next_step
 from console.board.written import Draft, Hole, Moment, Written
 from core.display import EMPTY, ago_text, money, offset_text, on_clock
@@ -38,17 +38,21 @@ def places_of(restaurants: Iterable[Organization]) -> tuple[Place, ...]:
     return tuple(Place(one.iiko_id, one.name, one.currency, one.timezone) for one in restaurants)
 
 
-def card_writer(restaurants: Iterable[Organization], kinds: Iterable[str]) -> "CardWriter":
+def card_writer(
+    restaurants: Iterable[Organization], kinds: Iterable[str], *, shows_people: bool
+) -> "CardWriter":
     """Return who writes the cards of these restaurants for people who may ask for these commands.
 
     It is one for all answers, so that each card is written once.
     """
-    return _card_writer(places_of(restaurants), frozenset(kinds), get_language())
+    return _card_writer(places_of(restaurants), frozenset(kinds), shows_people, get_language())
 
 
 @lru_cache(64)
-def _card_writer(places: Sequence[Place], kinds: Collection[str], _language: str) -> "CardWriter":
-    return CardWriter(places, kinds)
+def _card_writer(
+    places: Sequence[Place], kinds: Collection[str], shows_people: bool, _language: str
+) -> "CardWriter":
+    return CardWriter(places, kinds, shows_people=shows_people)
 
 
 class CardWriter:
@@ -57,8 +61,9 @@ class CardWriter:
     A writer serves one language. Many threads share it.
     """
 
-    def __init__(self, places: Sequence[Place], kinds: Collection[str] = ()) -> None:
+    def __init__(self, places: Sequence[Place], kinds: Collection[str] = (), *, shows_people: bool) -> None:
         self._kinds = kinds
+        self._shows_people = shows_people
         self._places = {one.iiko_id: one for one in places}
         self._zones = {one.iiko_id: zone(one.timezone) for one in places}
         self._is_many_zones = len({one.timezone for one in places}) > 1
@@ -74,8 +79,8 @@ class CardWriter:
     def _written(self, card: Card) -> Written:
         written = card.written.get(self)
         if written is None:
-            draft = Draft()
-            written = draft.finish(self._card(card, draft))
+            draft, shown = Draft(), card if self._shows_people else card_without_people(card)
+            written = draft.finish(self._card(shown, draft))
             keep(card.written, self, written)
         return written
 

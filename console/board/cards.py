@@ -1,12 +1,13 @@
 """Cards of the board: what an operator has to know of an order at one look, as data."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, TypeVar
 
 from console.board.columns import Column, column_of, leaves_at, unfolds_at
 from console.board.kept_orders import KeptOrder
+from core.privacy.rows import without_people
 from orders.models.command import OrderCommand
 from orders.models.order import Order, OrderType
 from orders.models.stage_times import StageTimes
@@ -96,6 +97,12 @@ def cards_of(
         cards.append(card)
     far = datetime.max.replace(tzinfo=now.tzinfo)
     return sorted(cards, key=lambda card: (card.promised_at or far, card.order.pk))
+
+
+def card_without_people(card: Card) -> Card:
+    """Return a card of the same order with its guest hidden; the one that others share stays."""
+    commands = [without_people(command) for command in card.commands]
+    return replace(card, order=without_people(card.order), commands=commands)
 
 
 def keep(kept: dict[K, V], key: K, one: V) -> None:

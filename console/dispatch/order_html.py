@@ -23,24 +23,30 @@ from orders.models.order import Order
 from organizations.models.organization import Organization
 
 
-def order_writer(every: Iterable[Organization], *, is_many: bool, may_assign: bool) -> "OrderWriter":
+def order_writer(
+    every: Iterable[Organization], *, is_many: bool, may_assign: bool, shows_people: bool
+) -> "OrderWriter":
     """Return who writes orders for such people: one for all answers, so that each card is written once.
 
     ``every`` restaurant that may appear; ``is_many``: several are chosen, so groups name them.
     """
-    return _order_writer(places_of(every), is_many, may_assign, get_language())
+    return _order_writer(places_of(every), is_many, may_assign, shows_people, get_language())
 
 
 @lru_cache(64)
-def _order_writer(places: Sequence[Place], is_many: bool, may_assign: bool, _language: str) -> "OrderWriter":
-    return OrderWriter(places, is_many=is_many, may_assign=may_assign)
+def _order_writer(
+    places: Sequence[Place], is_many: bool, may_assign: bool, shows_people: bool, _language: str
+) -> "OrderWriter":
+    return OrderWriter(places, is_many=is_many, may_assign=may_assign, shows_people=shows_people)
 
 
 class OrderWriter(CardWriter):
     """Write orders; only who may assign gets ticks and orders that can be dragged."""
 
-    def __init__(self, places: Sequence[Place], *, is_many: bool, may_assign: bool) -> None:
-        super().__init__(places)
+    def __init__(
+        self, places: Sequence[Place], *, is_many: bool, may_assign: bool, shows_people: bool
+    ) -> None:
+        super().__init__(places, shows_people=shows_people)
         self._ranks = {one.iiko_id: rank for rank, one in enumerate(places)}
         self._is_many = is_many
         self._may_assign = may_assign

@@ -157,4 +157,4 @@ def _columns(cards: Sequence[Card], frame: Frame) -> list[dict[str, object]]:
 
 
 def _writer(frame: Frame) -> CardWriter:
-    return card_writer(frame.chosen, frame.kinds)
+    return card_writer(frame.chosen, frame.kinds, shows_people=frame.shows_people)

@@ -180,7 +180,7 @@ def _courier(iiko_id: str, frame: Frame) -> CourierOnDuty:
 def _fresh_cards(request: HttpRequest, orders: Sequence[Order], frame: Frame) -> SafeString:
     ids = [order.pk for order in orders]
     if "board" in request.POST:
-        writer = card_writer(frame.chosen, frame.kinds)
+        writer = card_writer(frame.chosen, frame.kinds, shows_people=frame.shows_people)
         return writer.write(board_cards_by_id(frame.chosen, ids, frame.now), frame.now)
     cards = cards_by_id(scope_of(frame.every, frame.chosen), ids, frame.now)
     return _writer(frame).write(cards, frame.now)
@@ -207,7 +207,12 @@ def _texts() -> dict[str, object]:
 
 
 def _writer(frame: Frame) -> OrderWriter:
-    return order_writer(frame.every, is_many=len(frame.chosen) > 1, may_assign=_may_assign(frame))
+    return order_writer(
+        frame.every,
+        is_many=len(frame.chosen) > 1,
+        may_assign=_may_assign(frame),
+        shows_people=frame.shows_people,
+    )
 
 
 def _orders_context(cards: Iterable[Card], frame: Frame) -> dict[str, object]:

@@ -19,6 +19,7 @@ from console.models import Sound
 from console.pages.shared_answers import shared, tick_number
 from core.database import db_clock
 from core.display import offset_text
+from core.privacy.rights import sees_guests
 from orders.admin.forms import FORMS
 from orders.models.command import CommandKind
 from orders.permissions import may_request
@@ -49,6 +50,8 @@ class Frame:
     user: User
     kinds: frozenset[str]
     """The commands that the person may ask for."""
+    shows_people: bool
+    """Whether the person may see guests."""
     every: Sequence[Organization]
     chosen: Sequence[Organization]
     now: datetime
@@ -56,12 +59,13 @@ class Frame:
     @property
     def key(self) -> tuple[object, ...]:
         """All that two persons' pages may differ by, but for the person."""
-        return _ids(self.every), _ids(self.chosen), self.kinds, get_language()
+        return _ids(self.every), _ids(self.chosen), self.kinds, self.shows_people, get_language()
 
     @property
     def scope(self) -> str:
         """A checksum of what may be seen and done: a page with another one shows what it must not."""
-        return str(crc32(repr((_ids(self.every), _ids(self.chosen), sorted(self.kinds))).encode()))
+        seen = _ids(self.every), _ids(self.chosen), sorted(self.kinds), self.shows_people
+        return str(crc32(repr(seen).encode()))
 
     @property
     def many_zones(self) -> bool:
@@ -81,7 +85,7 @@ def frame_for(user: User) -> Frame:
     """Read what a person looks at; ``watchers`` names the tables that decide it."""
     every, chosen = restaurants_of(user)
     kinds = frozenset(kind for kind in CommandKind.values if may_request(user, kind))
-    return Frame(user, kinds, every, chosen, db_clock.now())
+    return Frame(user, kinds, sees_guests(user), every, chosen, db_clock.now())
 
 
 def _ids(restaurants: Sequence[Organization]) -> tuple[int, ...]:

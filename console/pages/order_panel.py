@@ -25,7 +25,6 @@ from console.pages.frame import Frame, frame_context, frame_of, sees_orders
 from core.access import visible_to
 from core.display import money, span_text
 from core.values.phones import has_phone, normal_phone, phone_key
-from loyalty.permissions import SEES_PEOPLE
 from orders.admin.call_rows import calls_about
 from orders.admin.command_panel import commands_of, may_acknowledge, requested_note
 from orders.admin.display import (
@@ -83,8 +82,9 @@ def order_panel(request: HttpRequest, number: int) -> HttpResponse:
 
 
 def orders_of(frame: Frame) -> QuerySet[Order]:
-    """Return the orders that the person may see, each with its restaurant."""
-    return Order.objects.filter(organization__in=frame.every).select_related("organization")
+    """Return the orders that the person may see, to be shown, each with its restaurant."""
+    orders = Order.objects.shown(people=frame.shows_people)
+    return orders.filter(organization__in=frame.every).select_related("organization")
 
 
 def show_panel(
@@ -150,13 +150,13 @@ def _panel(
         "why_late": _why_late(order, stages, now),
         "who": customer_text(order.customer),
         "phone": phone_line(order.phone, order.phone_extension),
-        "dial": normal_phone(order.phone or ""),
+        "dial": normal_phone(order.phone or "") if frame.shows_people else "",
         "address_line": address_text(order.address) if order.address else "",
         "map_url": _map_url(order),
         "outside_courier": external_courier_text(order),
         "tracking": link_text(order.tracking_link, _("where the courier is")),
-        "courier_dial": normal_phone(order.courier_phone or ""),
-        "earlier": _earlier(order, frame) if user.has_perm(SEES_PEOPLE) else [],
+        "courier_dial": normal_phone(order.courier_phone or "") if frame.shows_people else "",
+        "earlier": _earlier(order, frame),
         "events": order_events(order, now=now)[:TECHNICAL_SHOWN]
         if user.has_perm("webhooks.view_webhookevent")
         else [],
@@ -224,7 +224,7 @@ def _why_late(order: Order, stages: list[Stage], now: datetime) -> str:
 
 
 def _map_url(order: Order) -> str:
-    if not order.address:
+    if not order.address or order.hides_people:
         return ""
     names = ("city", "street", "house", "line1")
     where = ", ".join(str(order.address[name]) for name in names if order.address.get(name))
@@ -233,7 +233,7 @@ def _map_url(order: Order) -> str:
 
 def _earlier(order: Order, frame: Frame) -> list[Order]:
     """Return the guest's other orders, by phone, in the person's restaurants; newest first."""
-    if not order.phone:
+    if not order.phone or order.hides_people:
         return []
     same = orders_of(frame).alias(phone_key=phone_key("phone")).filter(has_phone("phone_key", order.phone))
     return list(same.exclude(pk=order.pk).order_by("-id")[:EARLIER_SHOWN])

@@ -24,8 +24,7 @@ from orders.admin.display import (
     status_badge,
 )
 from orders.models.order import Order, OrderQuerySet
-from orders.permissions import finds_people
-from orders.search.find import SEARCHABLE, found_by
+from orders.search.find import found_by, searchable
 from orders.search.marks import Marker
 from orders.search.words import LONGEST
 
@@ -110,7 +109,7 @@ def _found(text: str, request: HttpRequest, frame: Frame) -> dict[str, Any]:
     if text and not is_too_long:
         try:
             with patience():
-                page = _page(found_by(_orders_of(frame), text, people=finds_people(request.user)), place)
+                page = _page(found_by(_orders_of(frame), text, people=frame.shows_people), place)
         except OperationalError as error:
             if not is_out_of_patience(error):
                 raise
@@ -128,13 +127,14 @@ def _found(text: str, request: HttpRequest, frame: Frame) -> dict[str, Any]:
         "is_too_long": is_too_long,
         "is_too_slow": is_too_slow,
         "longest": LONGEST,
-        "searchable": SEARCHABLE,
+        "searchable": searchable(people=frame.shows_people),
     }
 
 
 def _orders_of(frame: Frame) -> OrderQuerySet:
     ids = [one.iiko_id for one in frame.every]
-    return Order.objects.filter(organization_id__in=ids).only(*_READ)
+    orders = Order.objects.shown(people=frame.shows_people)
+    return orders.filter(organization_id__in=ids).only(*_READ)
 
 
 def _page(found: OrderQuerySet, place: Place) -> list[Order]:

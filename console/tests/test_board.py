@@ -46,7 +46,7 @@ def cafe(db: None) -> Organization:
 
 @pytest.fixture
 def operator(client: Client) -> Client:
-    sign_in(client, "orders.view_order")
+    sign_in(client, "orders.view_order", "loyalty.view_personal_data")
     client.defaults["HTTP_ACCEPT_LANGUAGE"] = "en"
     return client
 
@@ -316,7 +316,7 @@ def test_boards_that_ask_at_one_moment_are_given_one_answer(
     settings.BOARD_TICK_S = 1800
     Order.objects.filter(pk=put(cafe, now).pk).update(updated_at=now - timedelta(minutes=40))
     other = Client(headers={"accept-language": "en"})
-    sign_in(other, "orders.view_order", name="other")
+    sign_in(other, "loyalty.view_personal_data", "orders.view_order", name="other")
 
     with CaptureQueriesContext(connection) as first:
         answer = ask(operator, now)
@@ -334,11 +334,11 @@ def test_who_may_do_more_or_sees_other_restaurants_is_given_an_answer_of_their_o
 ) -> None:
     put(cafe, now, status="OnWay", courier_id="c", courier_name="Орлова Вера")
     other = Client(headers={"accept-language": "en"})
-    sign_in(other, "orders.view_order", "orders.change_order_status", name="other")
+    sign_in(other, "loyalty.view_personal_data", "orders.view_order", "orders.change_order_status", name="other")
     russian = Client(headers={"accept-language": "ru"})
-    sign_in(russian, "orders.view_order", name="russian")
+    sign_in(russian, "loyalty.view_personal_data", "orders.view_order", name="russian")
     stranger = Client(headers={"accept-language": "en"})
-    user = sign_in(stranger, "orders.view_order", name="stranger")
+    user = sign_in(stranger, "loyalty.view_personal_data", "orders.view_order", name="stranger")
     RestaurantAccess.objects.create(user=user, is_restricted=True)
     settings.BOARD_TICK_S = 1800
     Order.objects.update(updated_at=now - timedelta(minutes=40))
@@ -544,7 +544,7 @@ def test_panel_of_an_unknown_order_is_404(operator: Client) -> None:
 
 @pytest.fixture
 def dispatcher(client: Client) -> Client:
-    sign_in(client, "orders.view_order", "orders.change_order_status", "orders.assign_order_courier")
+    sign_in(client, "loyalty.view_personal_data", "orders.view_order", "orders.change_order_status", "orders.assign_order_courier")
     client.defaults["HTTP_ACCEPT_LANGUAGE"] = "en"
     return client
 

@@ -45,7 +45,7 @@ def cafe(db: None) -> Organization:
 
 @pytest.fixture
 def dispatcher(client: Client) -> Client:
-    sign_in(client, "orders.view_order", "orders.assign_order_courier")
+    sign_in(client, "loyalty.view_personal_data", "orders.view_order", "orders.assign_order_courier")
     client.defaults["HTTP_ACCEPT_LANGUAGE"] = "en"
     return client
 
@@ -481,7 +481,7 @@ def test_nothing_of_another_restaurant_is_shown_or_asked(
 def test_who_may_not_assign_sees_no_ticks_and_is_refused(
     client: Client, cafe: Organization, now: datetime
 ) -> None:
-    sign_in(client, "orders.view_order")
+    sign_in(client, "loyalty.view_personal_data", "orders.view_order")
     hire(cafe, "Белов Олег", COURIER_ID)
     order = put(cafe, now)
 

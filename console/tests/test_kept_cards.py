@@ -52,7 +52,7 @@ def clock(now: datetime, monkeypatch: pytest.MonkeyPatch) -> Callable[[timedelta
 
 @pytest.fixture
 def operator(client: Client) -> Client:
-    sign_in(client, "orders.view_order", "orders.assign_order_courier")
+    sign_in(client, "loyalty.view_personal_data", "orders.view_order", "orders.assign_order_courier")
     client.defaults["HTTP_ACCEPT_LANGUAGE"] = "en"
     return client
 

@@ -34,6 +34,7 @@ from tests.simulated_iiko import SimulatedIiko, linked, make_login
 pytestmark = pytest.mark.django_db
 
 ALL = (
+    "loyalty.view_personal_data",
     "orders.view_order",
     "orders.change_order_status",
     "orders.assign_order_courier",
@@ -481,7 +482,7 @@ def test_what_a_command_does_not_allow_is_refused_in_place(
 def test_command_needs_permission_and_a_restaurant_that_is_shown(
     client: Client, cafe: Organization, now: datetime, what: str
 ) -> None:
-    sign_in(client, "orders.view_order", "orders.change_order_status")
+    sign_in(client, "loyalty.view_personal_data", "orders.view_order", "orders.change_order_status")
     order = put(cafe, now)
     command = ended(order, now)
     elsewhere = put(make_other_organization(is_active=False), now)

@@ -30,7 +30,7 @@ def cafe(db: None) -> Organization:
 
 @pytest.fixture
 def operator(client: Client) -> Client:
-    sign_in(client, "orders.view_order")
+    sign_in(client, "loyalty.view_personal_data", "orders.view_order")
     client.defaults["HTTP_ACCEPT_LANGUAGE"] = "en"
     return client
 

@@ -24,6 +24,9 @@ from core.admin.filters import Choice
 from core.database.counting import COUNT_UP_TO
 from core.database.snapshots import one_snapshot
 from core.display import EMPTY, Text
+from core.privacy.rights import sees_all_guests
+from core.privacy.shown import masks_of
+from core.redaction import MASK
 from core.values.name_keys import has_words
 
 M = TypeVar("M", bound=Model)
@@ -209,6 +212,17 @@ class HubAdmin(VisibleRows[M], ListedLookups[M], Worded[M], ModelAdmin[M]):
             own = self.page_context(request, obj)
             context |= ({"subtitle": None} if "title" in own else {}) | own
         return super().render_change_form(request, context, add, change, form_url, obj)
+
+    def history_view(
+        self, request: HttpRequest, object_id: str, extra_context: Context | None = None
+    ) -> HttpResponse:
+        """Show what was changed by hand; of rows that name guests not what was written, to who sees none."""
+        response = super().history_view(request, object_id, extra_context)
+        if isinstance(response, TemplateResponse) and masks_of(self.opts.label):
+            entries = (response.context_data or {}).get("action_list", ())
+            for entry in entries if not sees_all_guests(request.user) else ():
+                entry.change_message = entry.object_repr = MASK
+        return response
 
     def get_changelist_instance(self, request: HttpRequest) -> ChangeList:
         changelist = super().get_changelist_instance(request)

@@ -52,7 +52,7 @@ class Exporting(AdminMixin[M]):
     def columns_for(self, request: HttpRequest) -> Sequence[ExportColumn]:
         return self.export_columns
 
-    def read_for_export(self) -> QuerySet[M] | None:
+    def read_for_export(self, request: HttpRequest) -> QuerySet[M] | None:
         """Say what the columns need, where that is less than what the list shows."""
         return None
 
@@ -91,7 +91,7 @@ class Exporting(AdminMixin[M]):
         columns = self.columns_for(request)
         header = [capfirst(str(title)) for title, _value in columns]
         rows = logged(
-            in_chunks(listed, self.read_for_export()),
+            in_chunks(listed, self.read_for_export(request)),
             list=self.opts.label_lower,
             kind=kind,
             filters=sorted(request.GET),

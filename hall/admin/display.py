@@ -7,7 +7,6 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _, ngettext, pgettext_lazy
 
 from core.display import EMPTY, badge
-from core.redaction import MASK, masked_phone
 from hall.models import CancelReason, HallRow, Reserve, ReserveStatus, TableOrder, TableOrderStatus
 from orders.admin.display import creation_badge, customer_text, unknown_badge
 from orders.models.order import CreationStatus
@@ -83,17 +82,5 @@ def tables_text(table_ids: Sequence[str]) -> SafeString | str:
     )
 
 
-def guest_name(row: HallRow, *, shown: bool) -> str:
-    if not row.customer:
-        return ""
-    name = customer_text(row.customer)
-    return name if shown or name == EMPTY else MASK
-
-
-def phone_text(row: HallRow, *, shown: bool) -> str:
-    return (row.phone or "") if shown else masked_phone(row.phone or "")
-
-
-def said(text: str | None, *, shown: bool) -> str:
-    """Return free text, which guests dictate, or mask it."""
-    return text or "" if shown or not text else MASK
+def guest_name(row: HallRow) -> str:
+    return customer_text(row.customer) if row.customer else ""

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from django.contrib import admin
-from django.db.models import Q, QuerySet, Value
+from django.db.models import Q, QuerySet
 from django.http import HttpRequest
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _, pgettext_lazy
@@ -14,18 +14,18 @@ from core.admin.base import Context, MirrorAdmin
 from core.admin.filters import States, choices_filter, state_choices, states_filter
 from core.database import db_clock
 from core.display import EMPTY, stacked, truncated
+from core.privacy.rights import sees_hall_guests
+from core.privacy.rows import PeopleQuerySet
 from hall.admin.display import (
     badges,
     cancel_text,
     guest_name,
     guests_text,
     minutes_text,
-    phone_text,
     tables_text,
 )
 from hall.admin.row_page import hall_page
 from hall.models import H, HallRow, Reserve, ReserveStatus, TableOrder, TableOrderStatus, searched
-from hall.permissions import sees_people
 from orders.admin.display import money_text
 from organizations.admin.filters import moment_range_filter, restaurant_filter
 from organizations.admin.zones import InZones, moment_text, naming_zones
@@ -64,52 +64,39 @@ RESERVE_STATES: States = {
 }
 
 
-class Listed(InZones):
-    """What a row of the list has besides."""
-
-    sees_people: bool
-
-
 class HallAdmin(MirrorAdmin[H]):
     list_before_template = "admin/orders/order/above_list.html"
     change_form_template = "admin/hall/change_form.html"
     change_list_template = "admin/orders/order/change_list.html"
     search_fields = ("number",)  # shows the box; see search_rows
     search_help_text = _(
-        "A number, an id or a phone, exactly; or, for those who see the guests, the last four digits of a "
-        "phone"
+        "A number or an id, exactly; for those who see the guests also a phone, or its last four digits"
     )
     fields = ()
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[H]:
-        # The columns need to know who looks, and one admin serves many people at once.
-        shown = Value(sees_people(request.user))
-        rows = super().get_queryset(request).select_related("organization")
-        seen: QuerySet[H] = rows.annotate(sees_people=shown)
-        return seen
+        rows = cast("PeopleQuerySet[H]", super().get_queryset(request))
+        return rows.shown(people=sees_hall_guests(request.user)).select_related("organization")
 
     def list_rows(self, rows: QuerySet[H]) -> QuerySet[H]:
         return naming_zones(rows.defer(*_HEAVY))
 
     def search_rows(self, request: HttpRequest, rows: QuerySet[H], text: str) -> QuerySet[H]:
-        return searched(rows, text, by_last_digits=sees_people(request.user))
+        return searched(rows, text, people=sees_hall_guests(request.user))
 
     def page_context(self, request: HttpRequest, row: H) -> Context:
-        page = hall_page(row, now=db_clock.now(), shown=sees_people(request.user))
+        page = hall_page(row, now=db_clock.now())
         return page | {"title": f"{self.opts.verbose_name} {row}"}
 
     # --- columns ---------------------------------------------------------------------------------------
-    #
-    # A row is a HallRow with ``sees_people``.
 
     @admin.display(description=_("state"))
     def state(self, row: HallRow) -> SafeString:
         return badges(row)
 
     @admin.display(description=_("guest"))
-    def guest(self, row: WithAnnotations[Reserve, Listed]) -> SafeString:
-        name = guest_name(row, shown=row.sees_people)
-        phone = phone_text(row, shown=row.sees_people)
+    def guest(self, row: Reserve) -> SafeString:
+        name, phone = guest_name(row), row.phone or ""
         return stacked(truncated(name or phone or EMPTY), phone if name else "")
 
     @admin.display(description=_("tables"))
@@ -147,7 +134,7 @@ class TableOrderAdmin(HallAdmin[TableOrder]):
         return truncated(order.waiter_name or EMPTY)
 
     @admin.display(description=_("opened"), ordering="when_created")
-    def opened(self, order: WithAnnotations[TableOrder, Listed]) -> SafeString:
+    def opened(self, order: WithAnnotations[TableOrder, InZones]) -> SafeString:
         return moment_text(order.when_created, order)
 
 
@@ -165,7 +152,7 @@ class ReserveAdmin(HallAdmin[Reserve]):
     quick_choices = state_choices(RESERVE_STATES)
 
     @admin.display(description=pgettext_lazy("reserve", "expected"), ordering="estimated_start_time")
-    def expected(self, reserve: WithAnnotations[Reserve, Listed]) -> SafeString:
+    def expected(self, reserve: WithAnnotations[Reserve, InZones]) -> SafeString:
         moment = moment_text(reserve.estimated_start_time, reserve)
         return stacked(moment, minutes_text(reserve.duration_minutes) if reserve.duration_minutes else "")
 

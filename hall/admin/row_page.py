@@ -9,10 +9,11 @@ from django.utils.translation import gettext as _, pgettext
 
 from core.admin.base import Context
 from core.display import EMPTY, field_title
-from hall.admin.display import badges, cancel_text, guest_name, minutes_text, phone_text, said, split_text
+from hall.admin.display import badges, cancel_text, guest_name, minutes_text, split_text
 from hall.models import HallRow, Reserve, TableOrder
 from orders.admin.bill import Bill
 from orders.admin.display import blacklist_text, error_text
+from orders.admin.order_page import guest_is_masked
 from orders.models.order import CreationStatus
 
 Fact = tuple[str, str | SafeString]
@@ -31,9 +32,9 @@ _IDS = (
 )
 
 
-def hall_page(row: HallRow, *, now: datetime, shown: bool) -> Context:
-    """Collect what the template shows; ``shown``: whoever looks may see who the guests are."""
-    page = _Page(row, now, shown=shown)
+def hall_page(row: HallRow, *, now: datetime) -> Context:
+    """Collect what the template shows."""
+    page = _Page(row, now)
     return {
         "live": "order",
         "badge": badges(row),
@@ -52,10 +53,9 @@ def hall_page(row: HallRow, *, now: datetime, shown: bool) -> Context:
 
 
 class _Page(Bill):
-    def __init__(self, row: HallRow, now: datetime, *, shown: bool) -> None:
+    def __init__(self, row: HallRow, now: datetime) -> None:
         super().__init__(row.organization, now)
         self._row = row
-        self._shown = shown
 
     def headline(self) -> list[Fact]:
         row, own = self._row, list[Fact]()
@@ -95,27 +95,26 @@ class _Page(Bill):
             notices.append(("info", _("Cancelled"), capfirst(cancel_text(row.cancel_reason))))
         if row.is_deleted:
             notices.append(("info", _("Deleted in iiko"), ""))
-        if not self._shown and (row.phone or row.customer):
-            words = _("Names, phones and comments are open to those with the permission for it.")
-            notices.append(("info", _("The guest is masked"), words))
+        if row.hides_people and (row.phone or row.customer):
+            notices.append(guest_is_masked())
         return notices
 
     def guest(self) -> list[tuple[str, str | None]]:
         row, customer = self._row, self._row.customer or {}
         facts = [
-            (pgettext("person", "Name"), guest_name(row, shown=self._shown)),
-            (_("Phone"), phone_text(row, shown=self._shown)),
-            (_("About the customer"), said(customer.get("comment"), shown=self._shown)),
-            (_("Blacklist"), said(blacklist_text(customer), shown=self._shown)),
+            (pgettext("person", "Name"), guest_name(row)),
+            (_("Phone"), row.phone),
+            (_("About the customer"), customer.get("comment")),
+            (_("Blacklist"), blacklist_text(customer)),
         ]
         if isinstance(row, TableOrder):
             facts += [
-                (_("Tab"), said(row.tab_name, shown=self._shown)),
+                (_("Tab"), row.tab_name),
                 (_("Split between registers"), split_text(row.split_between_registers)),
             ]
         elif isinstance(row, Reserve):
             remind = {True: _("yes"), False: _("no"), None: ""}[row.should_remind]
-            facts += [(_("Comment"), said(row.comment, shown=self._shown)), (_("Remind the staff"), remind)]
+            facts += [(_("Comment"), row.comment), (_("Remind the staff"), remind)]
         return [*facts, (_("Source"), row.source_key)]
 
     def times(self) -> list[Fact]:

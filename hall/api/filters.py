@@ -7,15 +7,10 @@ from django.db.models import QuerySet
 from rest_framework.request import Request
 
 from core.api.filters import ExternalIdFilter, IikoIdFilter, MomentFilter, StrictBooleanFilter, WordsFilter
+from core.privacy.rights import HALL_GUESTS
 from hall.models import H, ReserveStatus, TableOrderStatus, searched
-from hall.permissions import sees_people
 from orders.api.filters import ChangesFilter
-from organizations.models.api_keys import ApiKey
-
-
-def shows_people(request: Request) -> bool:
-    """Tell whether a caller may see who the guests are: every key, and people with the permission."""
-    return isinstance(request.auth, ApiKey) or sees_people(request.user)
+from organizations.api.permissions import shows_people
 
 
 class HallFilter(ChangesFilter):
@@ -24,13 +19,12 @@ class HallFilter(ChangesFilter):
     open = StrictBooleanFilter(field_name="is_open", help_text="An unknown status is open.")
     search = filters.CharFilter(
         method="by_search",
-        help_text="A number, an id (ours excepted) or a phone, whole, of any case; or the last four digits "
-        "of a phone.",
+        help_text="A number or an id (ours excepted), whole, of any case; for callers who may see guests "
+        "also a phone, whole or its last four digits.",
     )
 
     def by_search(self, rows: QuerySet[H], _: str, value: str) -> QuerySet[H]:
-        # The end of a phone tells who a guest is; the whole of it has to be known already.
-        return searched(rows, value, by_last_digits=shows_people(cast("Request", self.request)))
+        return searched(rows, value, people=shows_people(cast("Request", self.request), HALL_GUESTS))
 
 
 class TableOrderFilter(HallFilter):

@@ -1,12 +1,8 @@
 """Table orders and reserves, as the API shows them."""
 
-from typing import Any
-
-from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from hall.admin.display import guest_name, phone_text, said
-from hall.models import H, HallRow, Reserve, TableOrder
+from hall.models import H, Reserve, TableOrder
 
 _WRAPPER = (
     "external_number",
@@ -64,55 +60,13 @@ class ReserveSerializer(HallSerializer[Reserve]):
         read_only_fields = fields
 
 
-class GuestMixin(serializers.Serializer[H]):
-    """Masks who the guests are for a person without the permission; context ``sees_people``."""
-
-    customer = serializers.SerializerMethodField()
-    phone = serializers.SerializerMethodField()
-
-    external_data = serializers.SerializerMethodField(
-        help_text="As iiko sent it; null for a person who may not see who the guests are."
-    )
-
-    @property
-    def _shown(self) -> bool:
-        return bool(self.context.get("sees_people"))
-
-    @extend_schema_field({"type": "object", "additionalProperties": True, "nullable": True})
-    def get_customer(self, row: HallRow) -> dict[str, object] | None:
-        customer: dict[str, object] | None = row.customer
-        if self._shown or customer is None:
-            return customer
-        return {"id": customer.get("id"), "name": guest_name(row, shown=False)}
-
-    @extend_schema_field({})
-    def get_external_data(self, row: HallRow) -> Any:  # noqa: ANN401  # any JSON; ``object`` would be a text in OpenAPI
-        return row.external_data if self._shown else None
-
-    def get_phone(self, row: HallRow) -> str | None:
-        return phone_text(row, shown=self._shown) or None
-
-    def _said(self, text: str | None) -> str | None:
-        return said(text, shown=self._shown) or None
-
-
-class TableOrderDetailSerializer(GuestMixin[TableOrder], TableOrderSerializer):
-    tab_name = serializers.SerializerMethodField()
-
+class TableOrderDetailSerializer(TableOrderSerializer):
     class Meta(TableOrderSerializer.Meta):
         fields = (*TABLE_ORDER_FIELDS, *TABLE_ORDER_DETAIL)
         read_only_fields = fields
 
-    def get_tab_name(self, order: TableOrder) -> str | None:
-        return self._said(order.tab_name)
 
-
-class ReserveDetailSerializer(GuestMixin[Reserve], ReserveSerializer):
-    comment = serializers.SerializerMethodField()
-
+class ReserveDetailSerializer(ReserveSerializer):
     class Meta(ReserveSerializer.Meta):
         fields = (*RESERVE_FIELDS, *RESERVE_DETAIL)
         read_only_fields = fields
-
-    def get_comment(self, reserve: Reserve) -> str | None:
-        return self._said(reserve.comment)

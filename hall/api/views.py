@@ -1,15 +1,18 @@
 """``GET table-orders`` and ``GET reserves``: reading only."""
 
-from typing import Any
+from typing import cast
 
 from django.db.models import QuerySet
 from drf_spectacular.utils import extend_schema, extend_schema_view
 from rest_framework import mixins
 
+from core.privacy.rights import HALL_GUESTS
+from core.privacy.rows import PeopleQuerySet
 from hall.api import filters, serializers
 from hall.models import H, Reserve, TableOrder
 from orders.api.filters import FOLLOWING
 from orders.api.pagination import ChangesPagination
+from organizations.api.permissions import shows_people
 from organizations.api.scope import ScopedListViewSet
 
 
@@ -19,11 +22,9 @@ class HallViewSet(mixins.RetrieveModelMixin, ScopedListViewSet[H]):
     detail_fields: tuple[str, ...]
 
     def get_queryset(self) -> QuerySet[H]:
-        rows = super().get_queryset()
+        found = cast("PeopleQuerySet[H]", super().get_queryset())
+        rows = found.shown(people=shows_people(self.request, HALL_GUESTS))
         return rows.defer(*self.detail_fields, "field_precedence") if self.action == "list" else rows
-
-    def get_serializer_context(self) -> dict[str, Any]:
-        return super().get_serializer_context() | {"sees_people": filters.shows_people(self.request)}
 
 
 @extend_schema_view(

@@ -170,7 +170,7 @@ def test_guest_is_masked_without_the_permission(client: Client) -> None:
         assert not any(secret in one.content.decode() for one in seen)
         assert not any(secret in one for one in pages)
     assert "*** +7•••11" in rows(seen[0])[0]
-    assert "The guest is masked. Names, phones and comments are open to those with the permission" in pages[0]
+    assert "The guest is masked. Names, phones, addresses and comments are open to those with" in pages[0]
 
 
 def test_guest_is_shown_with_the_permission(client: Client) -> None:

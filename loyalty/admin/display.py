@@ -9,7 +9,6 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 
 from core.display import EMPTY, badge, clock_text, money, on_clock, span_text
-from core.redaction import masked_phone
 from iiko_client.models.statuses import DeliveryStatus
 from loyalty.models import Customer, LoyaltyOperation, OperationKind, OperationState, Wallet, WalletKind
 from loyalty.refusals import explain
@@ -115,10 +114,6 @@ def kind_text(wallet: Wallet) -> str:
     if wallet.kind is None or wallet.kind in WalletKind.values:
         return str(wallet.get_kind_display()) if wallet.kind is not None else EMPTY
     return _("unknown kind %(number)d") % {"number": wallet.kind}
-
-
-def phone_text(customer: Customer, *, sees_people: bool) -> str:
-    return (customer.phone if sees_people else masked_phone(customer.phone)) or EMPTY
 
 
 def hold_text(hold: LoyaltyOperation, now: datetime) -> str:

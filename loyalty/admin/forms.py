@@ -7,6 +7,7 @@ from django.utils.translation import gettext_lazy as _
 from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
 
 from core.access import AnyUser, visible_to
+from core.privacy.rights import sees_guests
 from iiko_client.units import MinorUnits, NotMoney, text_to_minor
 from loyalty.wallets.customers import Way
 from loyalty.wallets.submission import LONGEST_COMMENT
@@ -37,6 +38,9 @@ class FindGuestForm(forms.Form):
 
     def __init__(self, *args: Any, user: AnyUser, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        if not sees_guests(user):
+            # That there is a guest of some phone tells of that guest.
+            self.fields["way"].choices = _WAYS[-1:]  # type: ignore[attr-defined]
         offered = visible_to(user, Organization.objects.filter(is_active=True))
         self.fields["organization"].queryset = offered  # type: ignore[attr-defined]
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from django.contrib import admin
 from django.contrib.admin.views.main import ChangeList
@@ -19,7 +19,8 @@ from core.admin.base import Context, MirrorAdmin
 from core.admin.filters import States, choices_filter, states_filter
 from core.database import db_clock
 from core.display import EMPTY, clock, stacked, truncated
-from core.redaction import masked_card, masked_email
+from core.privacy.rights import sees_guests
+from core.privacy.rows import PeopleQuerySet
 from core.values.ids import searchable_id
 from core.values.name_keys import has_words
 from core.values.phones import has_phone
@@ -31,9 +32,9 @@ from loyalty.models import (
     LoyaltyOperation,
     OperationKind,
     OperationState,
+    OperationStep,
     Wallet,
 )
-from loyalty.permissions import SEES_PEOPLE
 from loyalty.refusals import explain, explain_detail
 from loyalty.wallets.queue import Wait, wait_of, waits_of
 from organizations.admin.filters import moment_range_filter, restaurant_filter
@@ -43,7 +44,6 @@ if TYPE_CHECKING:
     # Rows with what the lists add to them.
     class ListedCustomer(Customer):
         is_many_zones: bool
-        sees_people: bool
 
     class ListedOperation(LoyaltyOperation):
         is_many_zones: bool
@@ -62,10 +62,6 @@ OPERATION_STATES: States = {
     "open": (_("not over"), lambda operations: operations.open()),
     "held": (_("holds in force"), lambda operations: operations.open_holds()),
 }
-
-
-def sees_people(request: HttpRequest) -> bool:
-    return request.user.has_perm(SEES_PEOPLE)
 
 
 def sees_orders(request: HttpRequest) -> bool:
@@ -91,24 +87,26 @@ class CustomerAdmin(wallet_pages.WalletPages):
     search_fields = ("iiko_id",)  # shows the box; see matches
     phone_path = "phone"
     search_help_text = _(
-        "A phone, an e-mail, a card or an id, exactly; a part of the name; or, for those who see phones, the "
-        "last four digits of one"
+        "An id, exactly; for those who see guests also a phone or its last four digits, an e-mail, a card, "
+        "or a part of the name"
     )
     sortable_by = ()
     empty_words = _("Guests appear here once they were looked for in iiko.")
     fields = ()
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Customer]:
-        customers: QuerySet[Customer] = super().get_queryset(request)
+        customers = cast("PeopleQuerySet[Customer]", super().get_queryset(request))
         wallets = Prefetch("wallets", Wallet.objects.order_by("id"))
-        # The columns need to know who looks, and one admin serves many people at once.
-        customers = customers.annotate(sees_people=Value(sees_people(request)))
-        return naming_zones(customers).select_related("organization").prefetch_related(wallets)
+        shown = customers.shown(people=sees_guests(request.user))
+        return naming_zones(shown).select_related("organization").prefetch_related(wallets)
 
     def matches(self, request: HttpRequest, text: str) -> Q:
-        found = Q(iiko_id=searchable_id(text)) | Q(email__iexact=text) | has_words(text, "name_key")
+        found = Q(iiko_id=searchable_id(text))
+        if not sees_guests(request.user):
+            return found
+        found |= Q(email__iexact=text) | has_words(text, "name_key")
         found |= Q(cards__contains=[{"number": text}]) | Q(cards__contains=[{"track": text}])
-        return found | has_phone("phone_key", text, by_last_digits=sees_people(request))
+        return found | has_phone("phone_key", text, by_last_digits=True)
 
     def list_context(self, request: HttpRequest) -> Context:
         return {"find_form": FindGuestForm(auto_id="find_%s", user=request.user)}
@@ -120,7 +118,7 @@ class CustomerAdmin(wallet_pages.WalletPages):
 
     @admin.display(description=_("guest"))
     def guest(self, customer: ListedCustomer) -> SafeString:
-        return stacked(str(customer), display.phone_text(customer, sees_people=customer.sees_people))
+        return stacked(str(customer), customer.phone or EMPTY)
 
     @admin.display(description=_("balances when last read"))
     def balances(self, customer: Customer) -> SafeString | str:
@@ -137,16 +135,16 @@ class CustomerAdmin(wallet_pages.WalletPages):
 def customer_page(request: HttpRequest, customer: Customer) -> dict[str, object]:
     """Collect what the page of a guest shows."""
     now, zone = db_clock.now(), customer.organization.zone()
-    shown = sees_people(request)
-    rows = LoyaltyOperation.objects.filter(wallet__customer=customer).select_related(
+    operations = LoyaltyOperation.objects.shown(people=not customer.hides_people)
+    rows = operations.filter(wallet__customer=customer).select_related(
         "organization", "wallet__customer", "order"
     )
     return {
         "headline": [
             (_("Restaurant"), customer.organization.name),
-            (_("Phone"), display.phone_text(customer, sees_people=shown)),
-            (_("E-mail"), (customer.email if shown else masked_email(customer.email)) or EMPTY),
-            (_("Cards"), _cards(customer, shown=shown) or EMPTY),
+            (_("Phone"), customer.phone or EMPTY),
+            (_("E-mail"), customer.email or EMPTY),
+            (_("Cards"), _cards(customer) or EMPTY),
             (_("Read from iiko"), clock(customer.read_at, zone, now=now, seconds=True)),
         ],
         "wallets": _wallets(request, customer, now),
@@ -221,9 +219,8 @@ def _requested_now(request: HttpRequest, rows: QuerySet[LoyaltyOperation]) -> st
     return format_html(f"{words} {{}}", display.row_link(operation), display.state_badge(operation))
 
 
-def _cards(customer: Customer, *, shown: bool) -> str:
-    numbers = [card.get("number") or card.get("track") or "" for card in customer.cards]
-    return ", ".join(number if shown else masked_card(number) for number in numbers if number)
+def _cards(customer: Customer) -> str:
+    return ", ".join(filter(None, (card.get("number") or card.get("track") for card in customer.cards)))
 
 
 @admin.register(LoyaltyOperation)
@@ -238,7 +235,9 @@ class LoyaltyOperationAdmin(wallet_pages.CancelPage):
     change_form_template = "admin/loyalty/loyaltyoperation/change_form.html"
     search_fields = ("transaction_id",)  # shows the box; see matches
     phone_path = "wallet__customer__phone"
-    search_help_text = _("A transaction id, a marker, or the guest's id or phone, exactly")
+    search_help_text = _(
+        "A transaction id, a marker, or the guest's id, exactly; for those who see guests also the phone"
+    )
     sortable_by = ()
     empty_words = _("Money moved in wallets is listed here.")
     fields = ()
@@ -252,14 +251,16 @@ class LoyaltyOperationAdmin(wallet_pages.CancelPage):
         return changelist
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[LoyaltyOperation]:
-        rows: QuerySet[LoyaltyOperation] = super().get_queryset(request)
-        rows = rows.annotate(sees_orders=Value(sees_orders(request)))
+        operations = cast("PeopleQuerySet[LoyaltyOperation]", super().get_queryset(request))
+        rows = operations.shown(people=sees_guests(request.user)).annotate(
+            sees_orders=Value(sees_orders(request))
+        )
         return naming_zones(rows).select_related("organization", "wallet__customer", "order", "hold")
 
     def matches(self, request: HttpRequest, text: str) -> Q:
         found = Q(transaction_id=searchable_id(text)) | Q(marker=text)
         found |= Q(wallet__customer__iiko_id=searchable_id(text))
-        return found | has_phone("phone_key", text)
+        return found | has_phone("phone_key", text) if sees_guests(request.user) else found
 
     def page_context(self, request: HttpRequest, row: LoyaltyOperation) -> Context:
         return operation_page(request, row) | {"title": str(row)}
@@ -325,7 +326,9 @@ def operation_page(request: HttpRequest, operation: LoyaltyOperation) -> dict[st
                 explain_detail(step.detail),
                 display.actor_text(step.actor),
             )
-            for step in operation.steps.order_by("id")
+            for step in OperationStep.objects.shown(people=not operation.hides_people)
+            .filter(operation=operation)
+            .order_by("id")
         ],
     }
 
@@ -362,8 +365,10 @@ class BalanceDifferenceAdmin(MirrorAdmin[BalanceDifference]):
     fields = ()
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[BalanceDifference]:
-        rows: QuerySet[BalanceDifference] = super().get_queryset(request)
-        return naming_zones(rows).select_related("wallet__customer__organization", "operation")
+        rows = cast("PeopleQuerySet[BalanceDifference]", super().get_queryset(request))
+        return naming_zones(rows.shown(people=sees_guests(request.user))).select_related(
+            "wallet__customer__organization", "operation"
+        )
 
     @admin.display(description=_("what"))
     def kind_shown(self, difference: BalanceDifference) -> SafeString:

@@ -22,6 +22,7 @@ from core.database import db_clock
 from core.display import clock, money
 from core.errors import HubError
 from core.idempotency import IdempotencyKeyReused
+from core.privacy.rights import sees_guests
 from core.values.phones import phone_key
 from loyalty.admin.display import balance_text, moved_text
 from loyalty.admin.forms import CancelForm, FindGuestForm, MoveMoneyForm, ReasonForm
@@ -161,7 +162,7 @@ class WalletPages(_MoneyPages[Customer]):
             return HttpResponseRedirect(reverse(CUSTOMER_PAGE, args=[customer.pk]))
         form = _move_form(request, kind)
         is_valid = request.method == "POST" and form.is_valid()
-        order = _order(customer, form) if is_valid else None
+        order = _order(customer, form, people=sees_guests(request.user)) if is_valid else None
         facts, (title, button) = _facts_of(customer, wallet), words_of(kind)
         page = partial(self._page, request, title=title, back_url=_customer_url(request, customer))
         if not is_valid or form.errors:
@@ -186,7 +187,8 @@ class WalletPages(_MoneyPages[Customer]):
         """Show the form for the reason, then store the release of a hold: there is nothing to choose."""
         self._check_may(request, OperationKind.CANCEL_HOLD)
         holds = LoyaltyOperation.objects.filter(kind=OperationKind.HOLD)
-        rows = visible_to(request.user, holds).select_related("wallet__customer__organization", "order")
+        rows = visible_to(request.user, holds.shown(people=sees_guests(request.user)))
+        rows = rows.select_related("wallet__customer__organization", "order")
         hold = get_object_or_404(rows, pk=hold_id)
         customer = hold.wallet.customer
         form = ReasonForm(request.POST or None, initial={"token": uuid4().hex})
@@ -243,7 +245,8 @@ class CancelPage(_MoneyPages[LoyaltyOperation]):
     def cancel_view(self, request: HttpRequest, operation_id: int) -> HttpResponse:
         """Show the form for the reason, then cancel the operation."""
         self._check_may(request)
-        rows = LoyaltyOperation.objects.select_related("organization", "wallet__customer")
+        shown = LoyaltyOperation.objects.shown(people=sees_guests(request.user))
+        rows = shown.select_related("organization", "wallet__customer")
         operation = get_object_or_404(visible_to(request.user, rows), pk=operation_id)
         self._check_may(request, operation.kind)
         form, back_url = CancelForm(request.POST or None), reverse(OPERATION_PAGE, args=[operation.pk])
@@ -303,16 +306,18 @@ def _customer_url(request: HttpRequest, customer: Customer) -> str:
 
 
 def _customer(request: HttpRequest, customer_id: int) -> Customer:
-    visible = visible_to(request.user, Customer.objects.select_related("organization"))
+    customers = Customer.objects.shown(people=sees_guests(request.user)).select_related("organization")
+    visible = visible_to(request.user, customers)
     return get_object_or_404(visible, pk=customer_id)
 
 
-def _order(customer: Customer, form: MoveMoneyForm) -> Order | None:
+def _order(customer: Customer, form: MoveMoneyForm, *, people: bool) -> Order | None:
     """Find the order that was named; several or none is an error of the field."""
     text = form.cleaned_data["order_number"].strip()
     if not text:
         return None
-    found = list(Order.objects.searched(text).filter(organization=customer.organization).order_by("-id")[:2])
+    named = Order.objects.searched(text, people=people).filter(organization=customer.organization)
+    found = list(named.order_by("-id")[:2])
     if len(found) == 1:
         return found[0]
     words = _("Several orders answer to this. Give iiko's id.") if found else _("There is no such order.")

@@ -8,7 +8,6 @@ from rest_framework import serializers
 from core.api.fields import IikoIdField
 from core.api.strict import StrictSerializer
 from core.database import db_clock
-from core.redaction import masked_card, masked_email, masked_phone
 from loyalty.models import Customer, LoyaltyOperation, Wallet, WalletKind
 from loyalty.wallets.queue import ANSWER_LOST, BEING_SENT, IN_TURN, Wait, waits_of
 from loyalty.wallets.submission import LONGEST_COMMENT
@@ -79,13 +78,9 @@ class CardSerializer(serializers.Serializer[object]):
 
 
 class CustomerSerializer(serializers.ModelSerializer[Customer]):
-    """Phone, e-mail and cards in full only with ``sees_people`` in the context."""
-
     customer_id = serializers.CharField(source="iiko_id", read_only=True, help_text="iiko's id.")
     organization_id = serializers.CharField(read_only=True)
-    phone = serializers.SerializerMethodField(help_text="Masked for callers without the permission.")
-    email = serializers.SerializerMethodField(help_text="Masked for callers without the permission.")
-    cards = serializers.SerializerMethodField(help_text="Masked for callers without the permission.")
+    cards = CardSerializer(many=True, read_only=True)
     wallets = WalletSerializer(many=True, read_only=True)
 
     class Meta:
@@ -103,22 +98,6 @@ class CustomerSerializer(serializers.ModelSerializer[Customer]):
             "read_at",
         )
         read_only_fields = fields
-
-    @property
-    def _sees_people(self) -> bool:
-        return bool(self.context.get("sees_people"))
-
-    def get_phone(self, customer: Customer) -> str:
-        return customer.phone if self._sees_people else masked_phone(customer.phone)
-
-    def get_email(self, customer: Customer) -> str:
-        return customer.email if self._sees_people else masked_email(customer.email)
-
-    @extend_schema_field(CardSerializer(many=True))
-    def get_cards(self, customer: Customer) -> list[dict[str, str]]:
-        if self._sees_people:
-            return list(customer.cards)
-        return [{name: masked_card(value) for name, value in card.items()} for card in customer.cards]
 
 
 class OperationErrorSerializer(serializers.Serializer[object]):

@@ -17,12 +17,13 @@ from core.api import fields, filters, strict
 from core.api.refusal_examples import refused
 from core.database import db_clock
 from core.idempotency import IdempotencyKeyReused
+from core.privacy.rows import without_people
 from core.values.ids import searchable_id
 from iiko_client.json_reader import is_no_id
 from loyalty.api import serializers
 from loyalty.api.filters import OperationFilter
 from loyalty.models import Customer, LoyaltyOperation, OperationKind
-from loyalty.permissions import PERMISSIONS, SEES_PEOPLE
+from loyalty.permissions import PERMISSIONS
 from loyalty.refusals import NotMoved, examples
 from loyalty.wallets import submission
 from loyalty.wallets.customers import Way, find_customer
@@ -118,7 +119,8 @@ def organization_of(request: Request, organization_id: str) -> Organization:
 
 def answered(request: Request, operation: LoyaltyOperation) -> Response:
     ended, headers = wait_for_end(request, operation)
-    shown = serializers.OperationSerializer(ended, context={"request": request})
+    row = ended if _shows_people(request) else without_people(ended)
+    shown = serializers.OperationSerializer(row, context={"request": request})
     return Response(shown.data, status=status_of(ended), headers=headers)
 
 
@@ -197,7 +199,8 @@ class CustomerView(APIView):
     @extend_schema(
         summary="A guest with live balances",
         description=f"Give `organization_id` and exactly one of {', '.join(f'`{way}`' for way in Way)}. "
-        "Balances are iiko's of this moment, or up to 15 s old.",
+        "Balances are iiko's of this moment, or up to 15 s old. Name, phone, e-mail and cards are masked for "
+        "keys that only read, and for people without the permission.",
         parameters=[
             OpenApiParameter("organization_id", str, required=True),
             OpenApiParameter("phone", str),
@@ -231,9 +234,9 @@ class CustomerView(APIView):
             requested_by=requester_of(request).name,
             now=db_clock.now(),
         )
-        shown = Customer.objects.select_related("organization").prefetch_related("wallets")
-        context = {"sees_people": _sees_people(request)}
-        return Response(serializers.CustomerSerializer(shown.get(pk=customer.pk), context=context).data)
+        shown = Customer.objects.shown(people=_shows_people(request)).prefetch_related("wallets")
+        row = shown.select_related("organization").get(pk=customer.pk)
+        return Response(serializers.CustomerSerializer(row).data)
 
     def _way(self, request: Request) -> tuple[Way, str]:
         known = {way.value for way in Way} | {"organization_id", "format"}
@@ -250,11 +253,10 @@ class CustomerView(APIView):
         return given[0]
 
 
-def _sees_people(request: Request) -> bool:
-    """Whether the caller sees who guests are: a key that may act on wallets does, one that reads does not."""
-    if isinstance(request.auth, ApiKey):
-        return request.auth.may_use_loyalty
-    return request.user.has_perm(SEES_PEOPLE)
+def _shows_people(request: Request) -> bool:
+    """Whether the caller is shown guests; a key that may act on wallets is shown whose they are, too."""
+    key = request.auth
+    return permissions.shows_people(request) or (isinstance(key, ApiKey) and key.may_use_loyalty)
 
 
 @extend_schema_view(
@@ -264,16 +266,16 @@ def _sees_people(request: Request) -> bool:
 class OperationViewSet(
     mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.GenericViewSet[LoyaltyOperation]
 ):
-    queryset = LoyaltyOperation.objects.select_related("organization", "wallet__customer", "hold").order_by(
-        "-id"
-    )
+    queryset = LoyaltyOperation.objects.all()
     serializer_class = serializers.OperationSerializer
     filterset_class = OperationFilter
     staff_permission = "loyalty.view_loyaltyoperation"
     lookup_value_regex = r"\d{1,18}"
 
     def get_queryset(self) -> QuerySet[LoyaltyOperation]:
-        return permissions.in_scope(self.request, super().get_queryset())
+        operations = LoyaltyOperation.objects.shown(people=_shows_people(self.request))
+        rows = operations.select_related("organization", "wallet__customer", "hold").order_by("-id")
+        return permissions.in_scope(self.request, rows)
 
     @extend_schema(
         summary="Cancel an operation that was not sent yet",
@@ -301,4 +303,5 @@ class OperationViewSet(
             now=db_clock.now(),
             comment=serializer.validated_data["comment"],
         )
-        return Response(self.get_serializer(cancelled).data)
+        shown = cancelled if _shows_people(request) else without_people(cancelled)
+        return Response(self.get_serializer(shown).data)

@@ -81,7 +81,7 @@ def fill(client: Client, url: str, **fields: str) -> Any:
 
 def test_guest_is_found_in_iiko_and_shown(client: Client, iiko: SimulatedIiko) -> None:
     loyal_restaurant(iiko, "1651.07")
-    sign_in(client, *VIEW)
+    sign_in(client, *VIEW, "loyalty.view_personal_data")
 
     answer = client.post(
         f"{GUESTS}find/", {"organization": ORGANIZATION_ID, "way": "phone", "value": PHONE}, follow=True
@@ -90,15 +90,28 @@ def test_guest_is_found_in_iiko_and_shown(client: Client, iiko: SimulatedIiko) -
     said = text(answer)
     assert "Мария Лунина" in said
     assert "1651,07 ₽" in said or "1 651,07 ₽" in said
-    assert "+7•••11" in said
-    assert PHONE not in said
+    assert PHONE in said
+
+
+def test_guest_is_found_by_id_alone_without_the_right(client: Client, iiko: SimulatedIiko) -> None:
+    wallet = known_guest(iiko)
+    sign_in(client, *VIEW)
+
+    by_phone = client.post(
+        f"{GUESTS}find/", {"organization": ORGANIZATION_ID, "way": "phone", "value": PHONE}, follow=True
+    )
+    page = text(client.get(f"{GUESTS}{wallet.customer_id}/change/"))
+
+    assert by_phone.redirect_chain == [("/admin/loyalty/customer/", 302)]
+    assert "+7•••11" in page
+    assert not any(one in page for one in ("Мария", "Лунина", PHONE))
 
 
 def test_guest_that_iiko_does_not_know_is_said_so(client: Client, iiko: SimulatedIiko) -> None:
     loyal_restaurant(iiko)
     iiko.forget(INFO)
     iiko.answers(INFO, NOT_FOUND, status=400)
-    sign_in(client, *VIEW)
+    sign_in(client, *VIEW, "loyalty.view_personal_data")
 
     client.post(f"{GUESTS}find/", {"organization": ORGANIZATION_ID, "way": "phone", "value": PHONE})
 

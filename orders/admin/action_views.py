@@ -21,6 +21,7 @@ from core.admin.list_links import FILTERS, keep_filters, list_url
 from core.database import db_clock
 from core.display import money
 from core.errors import HubError
+from core.privacy.rights import sees_guests
 from orders.actions.registry import action_of
 from orders.admin.command_display import refusal_text
 from orders.admin.command_panel import command_row
@@ -277,8 +278,9 @@ def _orders_url(request: HttpRequest) -> str:
 
 
 def _orders(request: HttpRequest, ids: list[int]) -> list[Order]:
-    """Read those of the orders that the person may see."""
-    visible = visible_to(request.user, Order.objects.select_related("organization"))
+    """Read those of the orders that the person may see, to be shown."""
+    orders = Order.objects.shown(people=sees_guests(request.user)).select_related("organization")
+    visible = visible_to(request.user, orders)
     return list(visible.filter(pk__in=ids).order_by("-id"))
 
 

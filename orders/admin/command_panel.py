@@ -167,6 +167,8 @@ def command_row(
     ``kept`` holds the events that have a page the person may see.
     """
     command.order = order
+    if order.hides_people:
+        command.hide_people()
     zone = order.organization.zone()
     is_permitted = user is not None and may_request(user, command.kind)
     is_done = command.state == CommandState.CONFIRMED

@@ -1,7 +1,7 @@
 """The list of commands in the admin: request, requester, outcome; retrying, abandoning, acknowledging."""
 
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, cast
 
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
@@ -22,6 +22,8 @@ from core.admin.live import LiveList
 from core.database import db_clock
 from core.display import EMPTY, clock, span_text, stacked, truncated
 from core.errors import HubError
+from core.privacy.rights import sees_guests
+from core.privacy.rows import without_people
 from core.values.ids import searchable_id
 from core.values.name_keys import fold
 from orders.admin.action_views import AT_ONCE, order_url, report_acknowledged, requested_url, requester_of
@@ -44,9 +46,9 @@ from orders.admin.command_panel import (
 from orders.admin.display import badges, restaurant_text
 from orders.commands.acknowledge import acknowledge_command
 from orders.commands.submission import abandon, retry
-from orders.models.command import FAILED_STATES, CommandKind, CommandState, OrderCommand
+from orders.models.command import FAILED_STATES, CommandKind, CommandState, OrderCommand, OrderCommandQuerySet
 from orders.models.order import Order
-from orders.permissions import may_request, may_request_any
+from orders.permissions import finds_people, may_request, may_request_any
 from organizations.admin.filters import moment_range_filter, restaurant_filter
 from organizations.admin.zones import naming_zones
 
@@ -97,8 +99,9 @@ class OrderCommandAdmin(LiveList[OrderCommand], MirrorAdmin[OrderCommand]):
     fields = ()
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[OrderCommand]:
-        commands: QuerySet[OrderCommand] = super().get_queryset(request)
-        whole = naming_zones(commands.select_related("order__organization"))
+        commands = cast("OrderCommandQuerySet", super().get_queryset(request))
+        shown = commands.shown(people=sees_guests(request.user))
+        whole = naming_zones(shown.select_related("order__organization"))
         return whole.defer("order__items", "order__field_precedence", "order__customer", "order__address")
 
     def get_search_results(
@@ -107,7 +110,7 @@ class OrderCommandAdmin(LiveList[OrderCommand], MirrorAdmin[OrderCommand]):
         text = search_term.strip()
         if not text or "\0" in text:
             return (queryset.none() if text else queryset), False
-        found = visible_to(request.user, Order.objects.searched(text))
+        found = visible_to(request.user, Order.objects.searched(text, people=finds_people(request.user)))
         orders = list(found.values_list("pk", flat=True)[:_ORDERS_SEARCHED])
         named = {text, searchable_id(text)}
         # The exclusion lets the partial index answer.
@@ -211,12 +214,13 @@ class OrderCommandAdmin(LiveList[OrderCommand], MirrorAdmin[OrderCommand]):
             "abandon": gettext("Stop following this command?"),
         }
         is_possible = may_be_retried(command) if what == "retry" else may_be_abandoned(command)
+        shown = command if sees_guests(request.user) else without_people(command)
         context = self.admin_site.each_context(request) | {
             "title": titles[what],
             "opts": self.opts,
             "what": what,
             "is_possible": is_possible,
-            "row": command_row(command, order=command.order, now=db_clock.now()),
+            "row": command_row(shown, order=command.order, now=db_clock.now()),
             "order": command.order,
             "back_url": _back_url(request, command),
         }

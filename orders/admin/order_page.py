@@ -145,6 +145,8 @@ class _Page(Bill):
         """List what needs attention: severity, title, words."""
         order = self._order
         notices: list[tuple[str, str, str]] = []
+        if order.hides_people and (order.phone or order.customer or order.address):
+            notices.append(guest_is_masked())
         if order.has_unknown_status:
             words = _("The order stays open here until iiko sends a status that is known.")
             notices.append(
@@ -255,6 +257,12 @@ class _Page(Bill):
             }
             for event in newest
         ]
+
+
+def guest_is_masked() -> tuple[str, str, str]:
+    """Say why a page does not tell who the guest is: severity, title, words."""
+    words = _("Names, phones, addresses and comments are open to those with the permission for it.")
+    return "info", _("The guest is masked"), words
 
 
 def related_row(relative: Relative) -> dict[str, Any]:

@@ -22,14 +22,15 @@ from core.admin.filters import choices_filter, state_choices, states_filter
 from core.admin.live import LiveList
 from core.database import db_clock
 from core.display import EMPTY, ago, clock, clock_text, stacked, truncated
+from core.privacy.rights import sees_guests
 from orders.admin.action_views import ActionViews
 from orders.admin.command_panel import commands_of, may_acknowledge, requested_note
 from orders.admin.display import amount_text, badges, courier_cell, restaurant_text, type_text
 from orders.admin.filters import ORDER_STATES, couriers_under_way, newest_values
 from orders.admin.order_page import order_page
 from orders.models.order import Order, OrderQuerySet, OrderType, Status
-from orders.permissions import EXPORT, SEES_PEOPLE, finds_people
-from orders.search.find import SEARCHABLE, found_by
+from orders.permissions import EXPORT, finds_people
+from orders.search.find import found_by, searchable
 from orders.search.words import LONGEST
 from orders.sheet import read_for_sheet, sheet_columns
 from organizations.admin.filters import moment_range_filter, restaurant_filter
@@ -109,7 +110,6 @@ class OrderAdmin(ActionViews, Exporting[Order], LiveList[Order], MirrorAdmin[Ord
     )
     list_before_template = "admin/orders/order/above_list.html"
     search_fields = ("readable_number",)  # shows the box; see search_rows
-    search_help_text = SEARCHABLE
     sortable_by = ("number", "promised", "changed")
     empty_words = _("Orders appear by themselves once iiko sends its webhooks here.")
     actions = ("acknowledge_refusals",)
@@ -133,10 +133,15 @@ class OrderAdmin(ActionViews, Exporting[Order], LiveList[Order], MirrorAdmin[Ord
         return found_by(cast("OrderQuerySet", rows), text[:LONGEST], people=finds_people(request.user))
 
     def columns_for(self, request: HttpRequest) -> Sequence[ExportColumn]:
-        return sheet_columns(sees_people=request.user.has_perm(SEES_PEOPLE))
+        return sheet_columns()
 
-    def read_for_export(self) -> QuerySet[Order]:
-        return read_for_sheet()
+    def read_for_export(self, request: HttpRequest) -> QuerySet[Order]:
+        return read_for_sheet().shown(people=sees_guests(request.user))
+
+    def get_changelist_instance(self, request: HttpRequest) -> ChangeList:
+        changelist = super().get_changelist_instance(request)
+        changelist.search_help_text = searchable(people=finds_people(request.user))
+        return changelist
 
     def list_context(self, request: HttpRequest) -> Context:
         return {"exports": self.exports(request)}
@@ -165,7 +170,8 @@ class OrderAdmin(ActionViews, Exporting[Order], LiveList[Order], MirrorAdmin[Ord
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Order]:
         orders = cast("OrderQuerySet", super().get_queryset(request))
-        return orders.select_related("organization").with_pos_silence(db_clock.now())
+        shown = orders.shown(people=sees_guests(request.user))
+        return shown.select_related("organization").with_pos_silence(db_clock.now())
 
     # --- columns ---------------------------------------------------------------------------------------
 

@@ -79,7 +79,7 @@ def displayed_timeline(
     Orders that an entry names are linked if they are among ``visible``.
     """
     orders = (order, *others)
-    newest = {each.pk: list(each.timeline.order_by(SHOWN_AT.desc(), "-id")[: SHOWN + 1]) for each in orders}
+    newest = {each.pk: list(_newest(each, people=not order.hides_people)) for each in orders}
     named = _named_in([entry for entries in newest.values() for entry in entries], orders, visible)
     # Several clocks on one page: each says which it is.
     with_offset = len({each.organization.timezone for each in orders}) > 1
@@ -92,6 +92,11 @@ def displayed_timeline(
     shown.sort(key=lambda one: one.at, reverse=True)
     is_cut = any(len(entries) > SHOWN for entries in newest.values())
     return DisplayedTimeline(shown, is_cut=is_cut, of_many=bool(others))
+
+
+def _newest(order: Order, *, people: bool) -> Iterable[TimelineEntry]:
+    entries = TimelineEntry.objects.shown(people=people).filter(order=order)
+    return entries.order_by(SHOWN_AT.desc(), "-id")[: SHOWN + 1]
 
 
 def _without_duplicates(entries: list[TimelineEntry], shown: Container[int]) -> list[TimelineEntry]:

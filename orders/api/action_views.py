@@ -10,6 +10,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from core.database import db_clock
+from core.privacy.rows import without_people
 from orders.api.action_docs import describes
 from orders.api.action_serializers import SERIALIZERS, ActionSerializer
 from orders.api.command_serializers import CommandSerializer
@@ -17,7 +18,7 @@ from orders.api.prefer_wait import requested_once, status_of, wait_for_end
 from orders.commands import submission
 from orders.models.command import OrderCommand
 from orders.models.order import Order
-from organizations.api.permissions import check_may_act, in_scope
+from organizations.api.permissions import check_may_act, in_scope, shows_people
 from organizations.api.throttling import ActionThrottle
 
 
@@ -35,7 +36,8 @@ class OrderActions(viewsets.GenericViewSet[Order]):
             lambda by: submission.request(body.action, asked, order_id=order.pk, by=by, now=db_clock.now()),
         )
         command, headers = wait_for_end(request, command)
-        return Response(CommandSerializer(command).data, status=status_of(command), headers=headers)
+        shown = command if shows_people(request) else without_people(command)
+        return Response(CommandSerializer(shown).data, status=status_of(command), headers=headers)
 
     @extend_schema(
         summary="Commands of the order, newest first",
@@ -44,8 +46,8 @@ class OrderActions(viewsets.GenericViewSet[Order]):
     )
     @action(detail=True, url_path="commands", serializer_class=CommandSerializer, filterset_class=None)
     def commands(self, request: Request, **_: object) -> Response:
-        rows = self.get_object().commands.order_by("-id")
-        page = self.paginate_queryset(rows)  # type: ignore[arg-type]  # rows of another model than the view's
+        commands = OrderCommand.objects.shown(people=shows_people(request)).filter(order=self.get_object())
+        page = self.paginate_queryset(commands.order_by("-id"))  # type: ignore[arg-type]  # rows of another model than the view's
         return self.get_paginated_response(CommandSerializer(page, many=True).data)
 
 
@@ -80,7 +82,8 @@ class CommandViewSet(mixins.RetrieveModelMixin, viewsets.GenericViewSet[OrderCom
     lookup_value_regex = r"\d{1,18}"
 
     def get_queryset(self) -> QuerySet[OrderCommand]:
-        return in_scope(self.request, super().get_queryset())
+        commands = OrderCommand.objects.shown(people=shows_people(self.request))
+        return in_scope(self.request, commands)
 
     @extend_schema(summary="One command and its outcome")
     def retrieve(self, request: Request, *args: object, **kwargs: object) -> Response:

@@ -21,11 +21,10 @@ from core.database import db_clock
 from core.mirror.change_feed import settled_before
 from iiko_client.models.statuses import order_type as known_type
 from orders.models.order import Order, OrderQuerySet, Status
-from orders.permissions import finds_people
 from orders.search.find import found_by
 from orders.search.words import LONGEST
+from organizations.api.permissions import shows_people
 from organizations.api.ranges import RangeEndFilter
-from organizations.models.api_keys import ApiKey
 
 M = TypeVar("M", bound=Model)
 
@@ -88,7 +87,8 @@ class OrderFilter(ChangesFilter):
         max_length=LONGEST,
         help_text="Words, each of which has to be found, in any case and order: the beginning, a part or the "
         "last digits of a number; the beginning of an id (ours excepted); the beginning of a name of the "
-        "guest, the courier or the street; a phone, whole in any writing, or its last four digits.",
+        "guest, the courier or the street; a phone, whole in any writing, or its last four digits. Guests, "
+        "streets and phones are looked at for callers who may see guests alone.",
     )
 
     promised_since = RangeEndFilter(field_name="promised_time", is_from=True, help_text=_FROM)
@@ -121,5 +121,4 @@ class OrderFilter(ChangesFilter):
 
     def by_search(self, orders: OrderQuerySet, _name: str, value: str) -> QuerySet[Order]:
         request = cast("Request", self.request)
-        people = isinstance(request.auth, ApiKey) or finds_people(request.user)
-        return found_by(orders, value, people=people)
+        return found_by(orders, value, people=shows_people(request))

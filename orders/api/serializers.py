@@ -93,9 +93,11 @@ DETAIL_FIELDS = (
 
 _OF_RELATED = ("organization_id", "iiko_order_id", "readable_number", "status", "moved")
 
-OPEN_COMMANDS = Prefetch(
-    "commands", queryset=OrderCommand.objects.open().order_by("id"), to_attr="open_commands"
-)
+
+def open_commands(*, people: bool) -> "Prefetch[str]":
+    """Read with each order its commands under way, as ``open_commands``."""
+    commands = OrderCommand.objects.shown(people=people).open().order_by("id")
+    return Prefetch("commands", queryset=commands, to_attr="open_commands")
 
 
 class PendingCommandSerializer(serializers.ModelSerializer[OrderCommand]):
@@ -137,7 +139,7 @@ class OrderSerializer(serializers.ModelSerializer[Order]):
 
     @extend_schema_field(PendingCommandSerializer(many=True))
     def get_pending_commands(self, order: Order) -> Sequence[dict[str, object]]:
-        open_commands: list[OrderCommand] = order.open_commands  # type: ignore[attr-defined]  # by OPEN_COMMANDS
+        open_commands: list[OrderCommand] = order.open_commands  # type: ignore[attr-defined]  # by open_commands
         return list(PendingCommandSerializer(open_commands, many=True).data)
 
 

@@ -22,22 +22,25 @@ from orders.api.filters import FOLLOWING, OrderFilter
 from orders.api.pagination import ChangesPagination
 from orders.api.serializers import (
     DETAIL_FIELDS,
-    OPEN_COMMANDS,
     OrderDetailSerializer,
     OrderSerializer,
     TimelineEntrySerializer,
+    open_commands,
 )
 from orders.mirror.timeline import SHOWN_AT
-from orders.models.order import MergedOrder, Order
-from orders.permissions import EXPORT, SEES_PEOPLE
+from orders.models.order import MergedOrder, Order, TimelineEntry
+from orders.permissions import EXPORT
 from orders.sheet import read_for_sheet, sheet_columns
-from organizations.api.permissions import in_scope
+from organizations.api.permissions import in_scope, shows_people
 from organizations.models.api_keys import ApiKey
 
 FILES = (
     "`format=xlsx` is the sheet that the admin exports: titles in the language of `Accept-Language`, sums in "
-    "major units, times on the clock of the restaurant. The guest stands in it for keys that may act, and is "
-    "masked for others. People need the permission to export orders."
+    "major units, times on the clock of the restaurant. People need the permission to export orders."
+)
+MASKED = (
+    "Guests (name, phone, address, comments, free texts) are shown to keys that may act on orders, and to "
+    "people with the permission; for others they are masked, here as everywhere."
 )
 _NEEDED_FOR_IS_LATE = {"is_open", "when_delivered", "when_closed"}
 
@@ -45,7 +48,7 @@ _NEEDED_FOR_IS_LATE = {"is_open", "when_delivered", "when_closed"}
 @extend_schema_view(
     list=extend_schema(
         summary="Orders, newest first",
-        description=f"{FOLLOWING}\n\n{FILES}",
+        description=f"{FOLLOWING}\n\n{FILES}\n\n{MASKED}",
         parameters=[FORMAT],
     ),
     retrieve=extend_schema(summary="One order with its items, payments, discounts and customer"),
@@ -53,7 +56,7 @@ _NEEDED_FOR_IS_LATE = {"is_open", "when_delivered", "when_closed"}
 class OrderViewSet(OrderActions, mixins.RetrieveModelMixin, CsvListViewSet[Order]):
     """Delivery orders as iiko last reported them."""
 
-    queryset = Order.objects.select_related("organization").prefetch_related(OPEN_COMMANDS)
+    queryset = Order.objects.select_related("organization")
     filterset_class = OrderFilter
     pagination_class = ChangesPagination
     staff_permission = "orders.view_order"
@@ -66,15 +69,15 @@ class OrderViewSet(OrderActions, mixins.RetrieveModelMixin, CsvListViewSet[Order
 
     def workbook(self, found: QuerySet[Order]) -> tuple[Row, Iterable[Row]]:
         """Return the sheet of the admin, which is for people."""
-        key = self.request.auth
-        sees_people = key.may_act if isinstance(key, ApiKey) else self.request.user.has_perm(SEES_PEOPLE)
-        columns = sheet_columns(sees_people=sees_people)
+        columns = sheet_columns()
         titles = [capfirst(str(title)) for title, _value in columns]
-        rows = in_chunks(found, read_for_sheet())
+        rows = in_chunks(found, read_for_sheet().shown(people=shows_people(self.request)))
         return titles, ([value(row) for _title, value in columns] for row in rows)
 
     def get_queryset(self) -> QuerySet[Order]:
-        orders = in_scope(self.request, super().get_queryset())
+        people = shows_people(self.request)
+        orders = in_scope(self.request, Order.objects.shown(people=people).select_related("organization"))
+        orders = orders.prefetch_related(open_commands(people=people))
         if self.action == "list":
             return orders.defer(*(set(DETAIL_FIELDS) - _NEEDED_FOR_IS_LATE), "field_precedence")
         return orders
@@ -109,6 +112,7 @@ class OrderViewSet(OrderActions, mixins.RetrieveModelMixin, CsvListViewSet[Order
         pagination_class=SkipLimitPagination,
     )
     def timeline(self, request: Request, **_: object) -> Response:
-        entries = self.get_object().timeline.order_by(SHOWN_AT, "id")
-        page = self.paginate_queryset(entries)  # type: ignore[arg-type]  # rows of another model than the view's
+        people = shows_people(request)
+        entries = TimelineEntry.objects.shown(people=people).filter(order=self.get_object())
+        page = self.paginate_queryset(entries.order_by(SHOWN_AT, "id"))  # type: ignore[arg-type]  # rows of another model than the view's
         return self.get_paginated_response(TimelineEntrySerializer(page, many=True).data)

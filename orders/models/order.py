@@ -16,6 +16,8 @@ from django.db.models.functions import Coalesce, Upper
 from django.db.models.lookups import Exact
 from django.utils.translation import gettext_lazy as _, pgettext_lazy
 
+from core.privacy.rows import PeopleQuerySet, PeopleRow
+from core.privacy.shown import masked
 from core.values.ids import searchable_id
 from core.values.phones import has_phone, phone_key, visible
 from iiko_client.json_reader import LONGEST_EXTERNAL_ID, external_id
@@ -66,7 +68,7 @@ COUNTED_FOR = timedelta(hours=24)
 """What went wrong is counted for so long, unless somebody acknowledges it before."""
 
 
-class OrderQuerySet(models.QuerySet["Order"]):
+class OrderQuerySet(PeopleQuerySet["Order"]):
     def open(self) -> OrderQuerySet:
         """Neither closed, cancelled nor deleted, nor refused by the POS; unknown statuses count as open.
 
@@ -140,10 +142,11 @@ class OrderQuerySet(models.QuerySet["Order"]):
         named = self.annotate(replacement_id=KeyTextTransform("to_order_id", "moved"))
         return named.annotate(replaced_by=Case(stands, output_field=models.CharField()))
 
-    def searched(self, text: str) -> OrderQuerySet:
+    def searched(self, text: str, *, people: bool) -> OrderQuerySet:
         """Whose number, ids or phone are ``text`` as a whole, of any case; each is an index look-up.
 
         For what leads to one order; people search by ``orders.search``, which finds parts and names, too.
+        Without ``people`` no phone is looked at.
         """
         text = visible(text)
         number = external_id(text)
@@ -153,11 +156,12 @@ class OrderQuerySet(models.QuerySet["Order"]):
             | Q(soi_external_id__iexact=number)
             | Q(iiko_order_id__in={text, text.lower(), searchable_id(text)})
         )
-        found |= has_phone("phone_key", text)
+        if people:
+            found |= has_phone("phone_key", text)
         return self.alias(phone_key=phone_key("phone")).filter(found)
 
 
-class Order(models.Model):
+class Order(PeopleRow):
     """A delivery order as iiko last reported it. Written by ``mirror.apply`` alone.
 
     ``field_precedence`` says of each mirrored field which message set it (see ``core.mirror.precedence``), so
@@ -408,7 +412,7 @@ class MergedOrder(models.Model):
         return f"{self.pk} → {self.order_id}"
 
 
-class TimelineEntry(models.Model):
+class TimelineEntry(PeopleRow):
     """One change of an order: what, from, to, when by iiko, and the event that brought it."""
 
     order = models.ForeignKey(
@@ -425,6 +429,8 @@ class TimelineEntry(models.Model):
     source_event_id = models.BigIntegerField(_("event"), null=True)
     actor = models.CharField(_("who"), max_length=100, default="iiko")
 
+    objects = PeopleQuerySet.as_manager()
+
     class Meta:
         db_table = "order_timeline"
         ordering = ("id",)
@@ -434,3 +440,13 @@ class TimelineEntry(models.Model):
 
     def __str__(self) -> str:
         return f"{self.what}: {self.from_value} → {self.to_value}"
+
+    def masked_value(self, name: str, value: object) -> object:
+        """Hide what the field that changed would hide; of a command what it hides itself."""
+        if self.what == "command" and isinstance(value, dict):
+            return value | {
+                name: masked("orders.OrderCommand", name, value[name])
+                for name in ("params", "error")
+                if name in value
+            }
+        return masked("orders.Order", self.what, value)

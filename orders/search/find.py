@@ -18,11 +18,13 @@ from core.database.counting import COUNT_UP_TO
 from orders.models.order import OrderQuerySet
 from orders.search.words import query_of
 
-SEARCHABLE = _(
-    "Number or a part of it, external id, id in iiko or on the POS, phone or its last four digits, guest, "
-    "courier, street and house"
-)
-"""What a search finds orders by, for people."""
+_SEARCHABLE = {
+    True: _(
+        "Number or a part of it, external id, id in iiko or on the POS, phone or its last four digits, "
+        "guest, courier, street and house"
+    ),
+    False: _("Number or a part of it, external id, id in iiko or on the POS, courier"),
+}
 
 _NEWEST = 4_000
 _COMMON = 40
@@ -39,6 +41,11 @@ _OF_INDEX = """
 SELECT order_id FROM (SELECT order_id FROM order_terms WHERE terms @@ %s::tsquery OFFSET 0) AS found
 ORDER BY order_id DESC LIMIT %s
 """
+
+
+def searchable(*, people: bool) -> str:
+    """Say what a search finds orders by."""
+    return str(_SEARCHABLE[people])
 
 
 def found_by(orders: OrderQuerySet, text: str, *, people: bool) -> OrderQuerySet:

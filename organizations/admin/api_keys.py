@@ -21,19 +21,19 @@ from core.access import visible_to
 from core.admin.base import HubAdmin
 from core.database import db_clock
 from core.display import EMPTY, ago_text, badge, span_text
+from core.privacy.rights import GUESTS, HALL_GUESTS
 from organizations.access import is_restricted
 from organizations.models.api_keys import ApiKey, KeyRight
 from organizations.models.organization import Organization
 from organizations.provisioning import create_api_key
 
-# The permissions that the API's lists require of members of staff, what the hall shows to every key, and
-# those of the rules whose findings it reads.
+# The permissions that the API's lists require of members of staff, and those of the rules whose findings it
+# reads.
 KEY_READS = frozenset(
     {
         "analytics.view_analytics",
         "attention.view_attentionitem",
         "attention.view_channel",
-        "hall.view_personal_data",
         "hall.view_reserve",
         "hall.view_tableorder",
         "loyalty.view_balancedifference",
@@ -77,6 +77,7 @@ class ApiKeyForm(forms.ModelForm):  # type: ignore[type-arg]  # not subscriptabl
     class Meta:
         model = ApiKey
         fields: tuple[str, ...] = ("name", "is_active", "organizations", "sees_all", *KEY_LIMITS)
+        help_texts = {"may_act": _("It is shown guests, too: names, phones, addresses.")}
 
     def clean_expires_at(self) -> datetime | None:
         expires: datetime | None = self.cleaned_data["expires_at"]
@@ -95,6 +96,8 @@ class ApiKeyForm(forms.ModelForm):  # type: ignore[type-arg]  # not subscriptabl
             return cleaned
         rights = {right for right in KeyRight if given.get(right.value)}
         needed = KEY_READS | {one for one in key_acts() if KeyRight.for_permission(one) in rights}
+        if KeyRight.ACT in rights:
+            needed |= {GUESTS, HALL_GUESTS}
         if not self.user.has_perms(needed):
             words = _("A key may do no more than the person who gives it. You lack rights that this one has.")
             raise forms.ValidationError(words)

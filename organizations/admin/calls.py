@@ -31,11 +31,12 @@ from core.admin.filters import (
 from core.admin.json_text import pretty_json
 from core.database import db_clock
 from core.display import EMPTY, badge, clock, stacked, truncated
+from core.privacy.rights import sees_all_guests
 from core.values.ids import searchable_id
 from iiko_client import vendor_time
 from organizations.admin.filters import moment_range_filter, restaurant_filter
 from organizations.admin.zones import naming_zones
-from organizations.models.connection import CALL_BODIES, SLOW_MS, ApiCall, ApiLogin
+from organizations.models.connection import CALL_BODIES, SLOW_MS, ApiCall, ApiCallQuerySet, ApiLogin
 from organizations.models.organization import Organization
 
 if TYPE_CHECKING:
@@ -127,8 +128,8 @@ class ApiCallAdmin(MirrorAdmin[ApiCall]):
     def get_queryset(self, request: HttpRequest) -> QuerySet[ApiCall]:
         """Add the restaurant, which a call knows by its id alone."""
         restaurant = Organization.objects.filter(iiko_id=OuterRef("organization_id"))
-        calls = super().get_queryset(request)
-        return calls.annotate(
+        calls = cast("ApiCallQuerySet", super().get_queryset(request))
+        return calls.shown(people=sees_all_guests(request.user)).annotate(
             restaurant_name=Subquery(restaurant.values("name")[:1]),
             restaurant_zone=Subquery(restaurant.values("timezone")[:1]),
         )

@@ -11,6 +11,7 @@ from rest_framework.permissions import SAFE_METHODS, BasePermission
 from rest_framework.request import Request
 
 from core.access import visible_to
+from core.privacy.rights import GUESTS
 from organizations.access import of_restaurants
 from organizations.models.api_keys import ApiKey, KeyRight
 
@@ -62,6 +63,15 @@ def _check_right(key: ApiKey, permission: str) -> None:
 def _lacks(right: str) -> PermissionDenied:
     words = _("This API key lacks a right (%(right)s). Give it in the admin (API keys), or make another.")
     return PermissionDenied(words % {"right": right})
+
+
+def shows_people(request: Request, *rights: str) -> bool:
+    """Whether the caller is shown guests: a key that acts on orders is, a person by permission.
+
+    ``rights`` are those of persons; without one it is that of deliveries and loyalty.
+    """
+    key = request.auth
+    return key.may_act if isinstance(key, ApiKey) else request.user.has_perms(rights or (GUESTS,))
 
 
 def in_scope(request: Request, rows: QuerySet[M]) -> QuerySet[M]:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, cast
 
 from django.db.models import QuerySet
 from django.utils.translation import gettext
@@ -16,10 +16,12 @@ from rest_framework.views import APIView
 from core.api.csv_lists import FORMAT, CsvListViewSet
 from core.api.filters import StrictBooleanField
 from core.database import db_clock
+from core.privacy.rights import GUESTS, HALL_GUESTS
 from core.values.name_keys import NAME_ORDER
 from organizations.api import filters, serializers
+from organizations.api.permissions import shows_people
 from organizations.api.scope import ScopedListViewSet
-from organizations.models.connection import ApiCall
+from organizations.models.connection import ApiCall, ApiCallQuerySet
 from organizations.models.dictionaries import Courier
 from organizations.models.organization import Organization, TerminalGroup
 from organizations.models.shifts import Shift
@@ -70,6 +72,10 @@ class CallViewSet(mixins.RetrieveModelMixin, ScopedListViewSet[ApiCall]):
     filterset_class = filters.CallFilter
     staff_permission = "organizations.view_apicall"
     lookup_value_regex = r"\d+"
+
+    def get_queryset(self) -> QuerySet[ApiCall]:
+        calls = cast("ApiCallQuerySet", super().get_queryset())
+        return calls.shown(people=shows_people(self.request, GUESTS, HALL_GUESTS))
 
     def get_serializer_class(self) -> type[serializers.CallSerializer]:
         if self.action != "list":

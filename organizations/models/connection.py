@@ -8,6 +8,7 @@ from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
+from core.privacy.rows import PeopleQuerySet, PeopleRow
 from core.values.name_keys import NAME_ORDER, name_key
 from organizations.fields import EncryptedTextField, StampField
 
@@ -116,7 +117,7 @@ class IikoCircuit(models.Model):
         return datetime.fromisoformat(text) if text else None
 
 
-class ApiCallQuerySet(models.QuerySet["ApiCall"]):
+class ApiCallQuerySet(PeopleQuerySet["ApiCall"]):
     def failed(self) -> ApiCallQuerySet:
         return self.exclude(error="")
 
@@ -127,7 +128,7 @@ class ApiCallQuerySet(models.QuerySet["ApiCall"]):
 CALL_BODIES = ("request", "response", "response_text")
 
 
-class ApiCall(models.Model):
+class ApiCall(PeopleRow):
     """One physical request to iiko and its answer, without secrets. Written by the call log, never changed.
 
     Ids are plain text: a call is kept whether or not its organization or order is in the hub.

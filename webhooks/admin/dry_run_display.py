@@ -19,9 +19,10 @@ from django.utils.translation import gettext as _, ngettext
 
 from core.database.sql_bulk import encode
 from core.display import EMPTY, badge, clock_text, field_title, money
+from core.privacy.rights import sees_guests, sees_hall_guests
+from core.privacy.shown import masks_of
 from core.redaction import MASK
 from hall.models import HallRow
-from hall.permissions import sees_people as sees_hall_people
 from iiko_client.models.order_lines import iso
 from orders.admin.timeline_display import Change, Words
 from orders.mirror.timeline import TRACKED, kept
@@ -62,7 +63,8 @@ class Viewer:
         return one.result.error if self.sees_errors else masked_words(one.result.error)
 
     def may_see(self, model: type[Model], name: str) -> bool:
-        return self.sees(model) and (self.sees_people(model) or not _PERSONAL.search(name))
+        names_people = name in masks_of(model._meta.label) or _PERSONAL.search(name)
+        return self.sees(model) and (self.sees_people(model) or not names_people)
 
 
 def staff(user: User | AnonymousUser) -> Viewer:
@@ -72,10 +74,10 @@ def staff(user: User | AnonymousUser) -> Viewer:
         meta = _SHOWN_AS.get(model, model)._meta
         return user.has_perm(f"{meta.app_label}.view_{meta.model_name}")
 
-    def sees_guests(model: type[Model]) -> bool:
-        return not issubclass(model, HallRow) or sees_hall_people(user)
+    def shows_people(model: type[Model]) -> bool:
+        return sees_hall_guests(user) if issubclass(model, HallRow) else sees_guests(user)
 
-    return Viewer(sees, sees_guests, sees_people(user))
+    return Viewer(sees, shows_people, sees_people(user))
 
 
 EVERYTHING = Viewer(lambda _model: True, lambda _model: True, sees_errors=True)

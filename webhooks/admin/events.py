@@ -28,6 +28,7 @@ from hall.models import HallRow, Reserve, TableOrder
 from iiko_client import vendor_time
 from iiko_client.json_reader import external_id
 from orders.models.order import Order
+from orders.permissions import finds_people
 from organizations.access import is_restricted
 from organizations.admin.filters import moment_range_filter, restaurant_filter
 from organizations.admin.zones import naming_zones
@@ -167,7 +168,8 @@ class WebhookEventAdmin(LiveList[WebhookEvent], MirrorAdmin[WebhookEvent]):
         if not search_term.strip():
             return queryset, False
         visible = visible_to(request.user, WebhookEvent.objects.all())
-        orders = visible_to(request.user, Order.objects.searched(search_term.strip()))
+        people = finds_people(request.user)
+        orders = visible_to(request.user, Order.objects.searched(search_term.strip(), people=people))
         return queryset.filter(_found(search_term.strip(), visible, orders)), False
 
     # --- pages -----------------------------------------------------------------------------------------

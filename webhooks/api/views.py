@@ -178,8 +178,11 @@ class EventViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.Ge
         return self._dry_run(events) if dry_run else Response(asdict(replay_now(events)), status=202)
 
     def _dry_run(self, events: WebhookEventQuerySet) -> Response:
-        is_key = isinstance(self.request.auth, ApiKey)
-        viewer = dry_run_display.EVERYTHING if is_key else dry_run_display.staff(self.request.user)
+        key = self.request.auth
+        if isinstance(key, ApiKey):
+            viewer = dry_run_display.EVERYTHING if key.may_act else dry_run_display.WITHOUT_PEOPLE
+        else:
+            viewer = dry_run_display.staff(self.request.user)
         return Response(dry_run_display.as_json(dry_run_of(events), viewer))
 
 
