@@ -94,6 +94,8 @@ WEBHOOK_WRONG_TOKENS_PER_MINUTE = _whole_number("WEBHOOK_WRONG_TOKENS_PER_MINUTE
 INBOX_RETENTION_DAYS = _whole_number("INBOX_RETENTION_DAYS", 90, lowest=0)
 # The same for items of the attention list that are over, with their history.
 ATTENTION_RETENTION_DAYS = _whole_number("ATTENTION_RETENTION_DAYS", 90, lowest=0)
+# Entries of the audit log older than so many days are deleted.
+AUDIT_RETENTION_DAYS = _whole_number("AUDIT_RETENTION_DAYS", 365, lowest=30)
 
 ALLOWED_HOSTS = host_names(env.list("ALLOWED_HOSTS", default=[]))
 if not ALLOWED_HOSTS:
@@ -174,6 +176,7 @@ INSTALLED_APPS = [
     "axes",
     "django_htmx",
     "core",
+    "audit",
     "organizations",
     "orders",
     "loyalty",
@@ -196,6 +199,7 @@ MIDDLEWARE = [
     "iikohub.pages.middleware.PagesMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "audit.middleware.AuditMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "axes.middleware.AxesMiddleware",
