@@ -34,6 +34,7 @@ ACTS: Final[dict[str, Text]] = {
     "zones_confirmed": _("time zones confirmed"),
     "webhooks_registered": _("webhooks registered"),
     "webhook_settings_set": _("webhook settings set"),
+    "keys_rotated": _("encryption keys rotated"),
     "events_replayed": _("events replayed"),
     "login_checked": _("API login checked"),
     "restaurants_read": _("restaurants read from iiko"),

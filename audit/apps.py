@@ -7,7 +7,7 @@ from core.apps import SelfRegistering
 class AuditConfig(SelfRegistering, AppConfig):
     name = "audit"
     verbose_name = _("audit log")
-    registers = ("receivers", "admin.entries")
+    registers = ("receivers",)
 
     def ready(self) -> None:
         super().ready()

@@ -78,6 +78,12 @@ def record(
     )
 
 
+def record_refusal(target: Model, code: str) -> None:
+    """Write that the act of this request was not done to one of several objects, with the refusal's code."""
+    if (trail := current()) is not None:
+        record(trail.act, target, outcome=Outcome.REFUSED, code=code)
+
+
 def record_change(trail: Trail, row: Model, *, before: Values | None, after: Values | None) -> None:
     """Write what became of a row; a further change of it in the same request joins the entry."""
     subject = subject_of(row)

@@ -1,5 +1,6 @@
 """What is no change of a row: who came and went."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from django.contrib.auth.models import User
@@ -8,6 +9,7 @@ from django.dispatch import receiver
 
 from audit.entries import record
 from audit.trail import current
+from core.csv_export import list_exported
 
 
 @receiver(user_logged_in)
@@ -21,3 +23,10 @@ def record_sign_in(user: User, **_: Any) -> None:
 def record_sign_out(user: User | None, **_: Any) -> None:
     if user is not None and current() is not None:
         record("signed_out", user)
+
+
+@receiver(list_exported)
+def record_export(name: str, kind: str, filters: Sequence[str], **_: Any) -> None:
+    """Leave an entry of whoever takes a list away: reading in bulk is an act, too."""
+    if current() is not None:
+        record("list_exported", subject_text=name, after={"kind": kind, "filters": list(filters)})

@@ -20,6 +20,7 @@ IGNORED = frozenset({"updated_at", "changed_at", "last_login", "name_key"})
 _SECRET = re.compile(r"password|secret|token|digest|hash|salt|(^|_)key$|otp|api_login$|recovery|backup_code")
 _PERSONAL = re.compile(r"phone|e?mail$|first_name|last_name|surname|birth|address(?!ed)|card|comment|note$")
 _LONGEST = 500
+_NAMED_AS_PEOPLE = frozenset({"loyalty.customer"})
 
 
 def is_secret(field: Field[Any, Any]) -> bool:
@@ -82,7 +83,9 @@ def linked_names(row: Model, field: ManyToManyField[Any, Any]) -> list[str]:
 
 
 def text_of(row: Model) -> str:
-    """Name a row for people, in the hub's own language."""
+    """Name a row for people, in the hub's own language; a guest by a number."""
+    if row._meta.label_lower in _NAMED_AS_PEOPLE:
+        return f"#{row.pk}"
     with translation.override(settings.LANGUAGE_CODE):
         return str(row)[:200]
 
