@@ -9,16 +9,16 @@ from dataclasses import dataclass
 from typing import Final
 
 from django.urls import ResolverMatch
-from django.utils.translation import gettext_lazy as _
+from django.utils.translation import gettext_lazy as _, pgettext_lazy
 
 from core.display import Text
 
 OTHER = "other"
 
 ACTS: Final[dict[str, Text]] = {
-    "created": _("created"),
-    "changed": _("changed"),
-    "deleted": _("deleted"),
+    "created": pgettext_lazy("audit", "created"),
+    "changed": pgettext_lazy("audit", "changed"),
+    "deleted": pgettext_lazy("audit", "deleted"),
     OTHER: _("a request that no page makes"),
     "command_run": _("command run"),
     "signed_in": _("signed in"),

@@ -6,15 +6,15 @@ from django.utils.translation import gettext_lazy as _, pgettext_lazy
 
 
 class ActorKind(models.TextChoices):
-    PERSON = "person", _("person")
+    PERSON = "person", pgettext_lazy("audit", "person")
     KEY = "key", _("API key")
     COMMAND_LINE = "command_line", _("command line")
     HUB = "hub", _("the hub by itself")
 
 
 class Door(models.TextChoices):
-    ADMIN = "admin", _("admin")
-    CONSOLE = "console", _("console")
+    ADMIN = "admin", pgettext_lazy("audit", "admin")
+    CONSOLE = "console", pgettext_lazy("audit", "console")
     API = "api", _("API")
     COMMAND = "command", _("command line")
     BACKGROUND = "background", _("background")
@@ -41,14 +41,14 @@ class AuditEntry(models.Model):
     user_id = models.BigIntegerField(null=True)
     key_id = models.BigIntegerField(null=True)
     address = models.GenericIPAddressField(_("address"), null=True)
-    user_agent = models.CharField(_("program"), max_length=300, blank=True)
+    user_agent = models.CharField(pgettext_lazy("audit", "program"), max_length=300, blank=True)
     door = models.CharField(_("by way of"), max_length=20, choices=Door)
     path = models.CharField(_("page or command"), max_length=300)
     request_id = models.UUIDField()
-    act = models.CharField(_("act"), max_length=80)
+    act = models.CharField(pgettext_lazy("audit", "act"), max_length=80)
     subject = models.CharField(max_length=300, blank=True)
     """``app.model:id`` of the object; empty where the act has none."""
-    subject_text = models.CharField(_("object"), max_length=200, blank=True)
+    subject_text = models.CharField(pgettext_lazy("audit", "object"), max_length=200, blank=True)
     about = models.CharField(max_length=300, blank=True)
     """``app.model:id`` of what the page was about: the order of a command that was made."""
     organization_iiko_id = models.CharField(_("restaurant"), max_length=64, blank=True)

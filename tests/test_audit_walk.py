@@ -24,8 +24,6 @@ pytestmark = pytest.mark.django_db
 
 Patterns = list[URLPattern | URLResolver]
 
-METHODS = ("POST", "PUT", "PATCH", "DELETE")
-
 ONLY_READS = {
     *("home", "docs", "schema", "unknown-address", "healthz", "readyz", "metrics"),
     *("first_steps:steps", "admin:index", "admin:search", "admin:autocomplete", "admin:jsi18n"),
@@ -38,6 +36,14 @@ ONLY_READS = {
     *("console:analytics", "console:analytics-file", "console:search"),
 }
 """Pages that look the same whatever the method. One that is sent a POST leaves an entry all the same."""
+
+
+def _only_reads(name: str) -> bool:
+    return name in ONLY_READS or name.endswith("_history")
+
+
+STRANGERS = {"docs", "schema", "unknown-address"}
+"""Nobody is asked who they are here, and so nobody is known."""
 
 PARTS = {
     "slug": "cancel",
@@ -66,6 +72,12 @@ def _path(route: str, name: str) -> str:
     return "/" + re.sub(r"\(\?:/\|\$\)|/\?\$|[\^$]", "", path)
 
 
+def _methods(name: str) -> tuple[str, ...]:
+    """Return what an address is sent: to the pages that each list of the admin has alike, a POST alone."""
+    is_alike = re.fullmatch(r"admin:(?!orders_order_).*_(add|change|delete|changelist|history)|admin:", name)
+    return ("POST",) if is_alike else ("POST", "PUT", "PATCH", "DELETE")
+
+
 ALL = sorted(set(_addresses(get_resolver().url_patterns)))
 
 
@@ -77,28 +89,30 @@ def boss(client: Client) -> User:
     return user
 
 
+@pytest.mark.long
 def test_every_address_and_method_leaves_an_entry_or_is_named(client: Client, boss: User) -> None:
     silent, unnamed, met = [], [], set()
     for name, path in ALL:
         if name == "admin:logout":
             continue
-        for method in METHODS:
+        for method in _methods(name):
             AuditEntry.objects.all().delete()
 
             answer = client.generic(method, path, b"{}", content_type="application/json")
 
-            answer.close()
+            if answer.streaming:
+                list(answer.streaming_content)  # closes its file
             left = AuditEntry.objects.values_list("act", flat=True)
             if name in NOT_RECORDED:
                 met.add(name)
                 assert not left, (method, path)
-            elif not left:
+            elif not left and not (name in STRANGERS and answer.status_code in {404, 405}):
                 silent.append((method, path, answer.status_code))
-            elif OTHER in left and name not in ONLY_READS and answer.status_code != 405:
+            elif OTHER in left and not _only_reads(name) and answer.status_code != 405:
                 unnamed.append((method, path, name, answer.status_code))
 
-    assert silent == []
-    assert unnamed == []
+    assert not silent, silent
+    assert not unnamed, unnamed
     assert met == set(NOT_RECORDED) - {"admin:logout"}
 
 
@@ -133,13 +147,20 @@ def test_columns_that_hide_their_values_are_these() -> None:
         if is_secret(field) or is_personal(field)
     }
 
-    assert hidden == {"x"}
+    assert hidden == {
+        *("attention.channel.address", "attention.channel.shown_address"),
+        *("auth.user.email", "auth.user.first_name", "auth.user.last_name", "auth.user.password"),
+        *("loyalty.loyaltyoperation.cancel_comment", "loyalty.loyaltyoperation.comment"),
+        *("organizations.apikey.digest", "organizations.apikey.last_used_address"),
+        *("organizations.apilogin.api_key", "organizations.apilogin.api_login"),
+        "organizations.apilogin.client_secret",
+        *("webhooks.webhookconfig.auth_token", "webhooks.webhookconfig.previous_auth_token"),
+    }
 
 
 MACHINES = {
     "worker": "runs for ever, by the clock",
     "demo": "development",
-    "bench": "development",
     "iiko_sandbox": "development",
 }
 

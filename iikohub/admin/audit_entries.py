@@ -148,7 +148,7 @@ class AuditEntryAdmin(Exporting[AuditEntry], MirrorAdmin[AuditEntry]):
         (_("who"), lambda entry: entry.actor),
         (_("kind of actor"), lambda entry: entry.get_actor_kind_display()),
         (_("address"), lambda entry: entry.address or ""),
-        (_("program"), lambda entry: entry.user_agent),
+        (pgettext_lazy("audit", "program"), lambda entry: entry.user_agent),
         (_("by way of"), lambda entry: entry.get_door_display()),
         (_("page or command"), lambda entry: entry.path),
         (pgettext_lazy("audit", "act"), lambda entry: str(words_of(entry.act))),
@@ -202,7 +202,7 @@ class AuditEntryAdmin(Exporting[AuditEntry], MirrorAdmin[AuditEntry]):
             (pgettext("audit", "Object"), _object_link(row)),
             (_("By way of"), row.get_door_display()),
             (_("Page or command"), row.path),
-            (_("Program"), row.user_agent),
+            (pgettext("audit", "Program"), row.user_agent),
             (_("Code of the refusal"), row.code),
             (_("Number of the request"), row.request_id),
         ]
