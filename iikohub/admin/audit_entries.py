@@ -268,7 +268,9 @@ def _changes(entry: AuditEntry) -> Iterable[tuple[str, str, str]]:
     fields = (
         {field.name: field for field in model._meta.get_fields() if isinstance(field, Field)} if model else {}
     )
-    for name in [*before, *(name for name in after if name not in before)]:
+    met = before | after
+    # JSON of the database keeps no order: a form's does.
+    for name in [*(name for name in fields if name in met), *(name for name in met if name not in fields)]:
         field = fields.get(name)
         title = capfirst(str(field.verbose_name)) if field else name
         yield (
