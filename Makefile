@@ -3,7 +3,7 @@
 .NOTPARALLEL:
 # What some tests compare with; it lies beside the project, where it lies at all.
 VENDOR_DOCUMENT := ../shared/iiko/cloud-openapi.json
-.PHONY: help install run test test-fast test-vendor fuzz chaos check check-static bench docs lock messages clean
+.PHONY: help install run audit test test-fast test-vendor fuzz chaos check check-static bench docs lock messages clean
 
 # Compiled files are kept, else each of the many processes that tests start compiles everything anew.
 export PYTHONDONTWRITEBYTECODE :=
@@ -78,6 +78,17 @@ check-static: install ## Format, lint, types, import map, migrations, Django's o
 	$(BIN)/python manage.py makemigrations --check --dry-run
 	$(BIN)/python manage.py check
 
+AUDIT_VENV := .data/audit
+
+audit: install ## Ask whether locked packages have known vulnerabilities, where the service can be reached
+	@if [ "$$(cksum < requirements-audit.txt)" != "$$(cat $(AUDIT_VENV)/installed 2>/dev/null)" ]; then \
+		$(BIN)/python -m venv --clear $(AUDIT_VENV) && \
+		$(AUDIT_VENV)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-audit.txt && \
+		cksum < requirements-audit.txt > $(AUDIT_VENV)/installed || \
+		{ echo "NOT CHECKED: pip-audit could not be installed."; exit 0; }; \
+	fi; \
+	$(BIN)/python -m tests.dependency_audit $(AUDIT_VENV)/bin/pip-audit
+
 bench: install ## Measure: make bench [ARGS=...]
 	$(BIN)/python -m bench $(ARGS)
 
@@ -88,6 +99,7 @@ lock: ## Lock requirements*.in with hashes (needs uv)
 	@command -v uv >/dev/null || { echo "uv is needed: python3 -m pip install uv" >&2; exit 1; }
 	uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url -q requirements.in -o requirements.txt
 	uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url -q requirements-dev.in -c requirements.txt -o requirements-dev.txt
+	uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url -q requirements-audit.in -o requirements-audit.txt
 
 messages: install ## Collect and compile the translations (needs gettext)
 	@command -v xgettext >/dev/null || { echo "gettext is needed: apt-get install gettext" >&2; exit 1; }

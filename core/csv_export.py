@@ -11,11 +11,15 @@ from typing import TypeVar
 
 import structlog
 from django.db.models import Model, QuerySet
+from django.dispatch import Signal
 from django.http import StreamingHttpResponse
 from django.utils.formats import get_format
 from django.utils.translation import get_language
 
 logger = structlog.stdlib.get_logger(__name__)
+
+list_exported = Signal()
+"""Sent before the first row leaves: ``name`` of the list, ``kind`` of the file, names of its ``filters``."""
 
 M = TypeVar("M", bound=Model)
 T = TypeVar("T")
@@ -69,11 +73,16 @@ def in_chunks(rows: QuerySet[M], read: QuerySet[M] | None = None) -> Iterator[M]
         yield from (found[pk] for pk in pks if pk in found)
 
 
-def logged(rows: Iterable[T], **fields: object) -> Iterator[T]:
-    """Log how many rows were taken once they are; ``fields`` say who took what.
+def logged(rows: Iterable[T], *, kind: str, filters: Sequence[str] = (), **fields: object) -> Iterator[T]:
+    """Tell at once that a list is taken, and log how many rows once they are; ``fields`` say who took what.
 
     Of filters they name the names alone: what was searched for may be a phone.
     """
+    list_exported.send(sender=None, name=str(fields["list"]), kind=kind, filters=filters)
+    return _counted(rows, kind=kind, filters=filters, **fields)
+
+
+def _counted(rows: Iterable[T], **fields: object) -> Iterator[T]:
     count = 0
     try:
         for row in rows:

@@ -98,6 +98,8 @@ ATTENTION_RETENTION_DAYS = _whole_number("ATTENTION_RETENTION_DAYS", 90, lowest=
 PERSONAL_DATA_DAYS = _whole_number("PERSONAL_DATA_DAYS", 365, lowest=0)
 # What was done in Django's admin is forgotten after so many days; 0: never.
 ADMIN_LOG_DAYS = _whole_number("ADMIN_LOG_DAYS", 365, lowest=0)
+# Entries of the audit log older than so many days are deleted.
+AUDIT_RETENTION_DAYS = _whole_number("AUDIT_RETENTION_DAYS", 365, lowest=30)
 
 ALLOWED_HOSTS = host_names(env.list("ALLOWED_HOSTS", default=[]))
 if not ALLOWED_HOSTS:
@@ -178,6 +180,7 @@ INSTALLED_APPS = [
     "axes",
     "django_htmx",
     "core",
+    "audit",
     "organizations",
     "orders",
     "loyalty",
@@ -200,6 +203,7 @@ MIDDLEWARE = [
     "iikohub.pages.middleware.PagesMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "audit.middleware.AuditMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "axes.middleware.AxesMiddleware",

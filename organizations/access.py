@@ -9,13 +9,15 @@ from collections.abc import Callable, Collection, Iterable
 from typing import Any
 
 from django.contrib.auth.models import User
-from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.db.models import Exists, Model, OuterRef, Q, QuerySet
 
+from audit.entries import Belonging, belonging_by
 from core.access import AnyUser, narrow_by
 from organizations.models.access import RestaurantAccess
 from organizations.models.organization import Organization
 
 PATHS = {
+    "audit.auditentry": "organization_iiko_id",
     "organizations.organization": "iiko_id",
     "organizations.terminalgroup": "organization_id",
     "organizations.courier": "organization_id",
@@ -153,4 +155,18 @@ def of_restaurants(rows: QuerySet[Any], restaurants: Iterable[str]) -> QuerySet[
     return rows.filter(**{f"{path}__in": list(restaurants)}) if path else rows.none()
 
 
+def belonging_of(row: Model) -> Belonging:
+    """Say to the audit log which restaurant a row belongs to, and which row it is a part of."""
+    path = PATHS.get(row._meta.label_lower)
+    if path is None:
+        return Belonging()
+    *owners, column = path.split("__")
+    found: Any = row
+    for owner in owners:
+        found = getattr(found, owner, None)
+    whole = getattr(row, owners[0], None) if owners else None
+    return Belonging(str(getattr(found, column, None) or ""), whole)
+
+
 narrow_by(visible_rows)
+belonging_by(belonging_of)

@@ -30,6 +30,9 @@ class EncryptedTextField(models.TextField):  # type: ignore[type-arg]  # not sub
     returned in place of the text.
     """
 
+    is_secret = True
+    """Never kept by the audit log."""
+
     def get_prep_value(self, value: str | None) -> str | None:
         text: str | None = super().get_prep_value(value)
         return cipher().encrypt(text.encode()).decode() if text else text

@@ -13,6 +13,7 @@ from analytics.models import Counting, OrderHour, PeriodFigures, Unit
 from analytics.periods import beginning
 from attention.models.channels import Channel, Kind, Notification, SendState
 from attention.models.items import Act, AttentionEntry, AttentionItem, RuleSetting, Severity
+from audit.models import ActorKind, AuditEntry, Door, Outcome
 from console.models import SeenOrder
 from hall.models import Reserve, TableOrder
 from iikohub.models import ZoneConfirmation
@@ -55,6 +56,16 @@ def other_restaurant() -> dict[str, Any]:
     now = timezone.now()
     login = make(ApiLogin, base_url="", is_active=True)
     place = make(Organization, timezone="Europe/Moscow", currency="RUB", api_login=login)
+    make(
+        AuditEntry,
+        at=now,
+        organization_iiko_id=place.iiko_id,
+        request_id=uuid4(),
+        actor_kind=ActorKind.PERSON,
+        door=Door.ADMIN,
+        outcome=Outcome.DONE,
+        address=None,
+    )
     make(TerminalGroup, organization=place, timezone="Europe/Moscow")
     make(Courier, organization=place)
     make(DictionaryEntry, organization=place, kind=DictionaryKind.CANCEL_CAUSE)

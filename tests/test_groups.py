@@ -54,6 +54,7 @@ SEES: dict[str, set[str]] = {
     "attention.rulesetting": SETS_UP,
     "attention.channel": SETS_UP,
     "attention.notification": SETS_UP,
+    "audit.auditentry": SETS_UP,
     "auth.user": SETS_UP,
     "auth.group": SETS_UP,
     "axes.accessfailurelog": set(),  # superusers alone
@@ -67,6 +68,8 @@ DELETES = {"auth.user", "auth.group", "attention.rulesetting", "attention.channe
 
 # Pages besides those that every list has: what they are called with, and who may open them.
 PAGES: dict[str, tuple[tuple[str, ...], set[str]]] = {
+    "audit_auditentry_export": ((), SETS_UP),
+    "audit_auditentry_export_xlsx": ((), SETS_UP),
     "organizations_apilogin_check": (("login",), SETS_UP),
     "organizations_apilogin_read": (("login",), SETS_UP),
     "organizations_shift_export": ((), ALL),

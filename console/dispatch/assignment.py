@@ -6,6 +6,7 @@ from hashlib import sha256
 
 from django.db.models import Max, Q
 
+from audit.entries import record_refusal
 from core.errors import HubError
 from orders.actions.courier import AssignCourier, CourierParams
 from orders.admin.command_display import refusal_text
@@ -30,6 +31,7 @@ def assign(
         try:
             _assign(order, courier_id=courier_id, by=by, after=last.get(order.pk), now=now)
         except HubError as error:
+            record_refusal(order, error.code)
             reasons[order.pk] = refusal_text(error)
     return reasons
 

@@ -22,6 +22,7 @@ from attention.access import ACT, items_for
 from attention.errors import BadMoment, NotDone
 from attention.models.items import AttentionItem
 from attention.words import zone_of
+from audit.trail import note_refusal
 from console.attention.rows import row_context, rows_of
 from console.pages.attention import sees_attention, show_list
 from console.pages.frame import frame_of, fresh_needing, with_needing
@@ -47,6 +48,7 @@ def act(request: HttpRequest, item_id: int, what: str) -> HttpResponse:
     try:
         _ACTS[what](request, item, acts.Actor(frame.user.get_username(), frame.user), frame.now)
     except HubError as error:
+        note_refusal(error.code)
         problem, status = error.detail, error.http_status
     if not request.headers.get("HX-Request"):
         if problem:

@@ -11,6 +11,7 @@ from django.utils.translation import gettext as _, ngettext
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_POST
 
+from audit.trail import note_refusal
 from console.board.card_html import CardWriter, card_writer
 from console.board.cards import Card
 from console.board.columns import HINTS, Column
@@ -121,6 +122,7 @@ def take_next_step(request: HttpRequest, number: int) -> HttpResponse:
             now=frame.now,
         )
     except HubError as error:
+        note_refusal(error.code)
         return HttpResponse(refusal_text(error), status=409, content_type="text/plain; charset=utf-8")
     cards = cards_by_id(frame.chosen, [order.pk], frame.now)
     return HttpResponse(_writer(frame).write(cards, frame.now))

@@ -12,6 +12,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
+from audit.trail import note_refusal
 from console.pages.discount_total import is_shown, new_total
 from console.pages.frame import Frame, frame_of, sees_orders
 from console.pages.order_panel import orders_of, panel_url, show_panel
@@ -50,6 +51,7 @@ def act(request: HttpRequest, number: int, slug: str) -> HttpResponse:
     try:
         command, is_new = requested_once(request, form, order)
     except HubError as error:
+        note_refusal(error.code)
         form.add_error(None, refusal_text(error))
         return show_panel(request, order, frame=frame, form=form, status=409)
     return _requested(request, frame, order, command, "" if is_new else "repeat")
@@ -82,6 +84,7 @@ def act_on_command(request: HttpRequest, number: int, command_id: int, what: str
     try:
         command, how = _ON_COMMANDS[what](request, command)
     except HubError as error:
+        note_refusal(error.code)
         return show_panel(request, order, frame=frame, problem=refusal_text(error), status=409)
     return _requested(request, frame, order, command, how)
 
@@ -98,6 +101,7 @@ def acknowledge(request: HttpRequest, number: int) -> HttpResponse:
     try:
         acknowledge_refusal(order_id=order.pk, by=request.user.get_username(), now=db_clock.now())
     except HubError as error:
+        note_refusal(error.code)
         return show_panel(request, order, frame=frame, problem=refusal_text(error), status=409)
     return _answer(request, frame, order, {})
 

@@ -6,15 +6,18 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
 
 from django.contrib import admin, messages
 from django.contrib.admin import FieldListFilter, ShowFacets, SimpleListFilter
-from django.contrib.admin.utils import get_fields_from_path
+from django.contrib.admin.utils import get_fields_from_path, unquote
 from django.contrib.admin.views.main import ChangeList
+from django.core.exceptions import PermissionDenied
 from django.core.paginator import Paginator
 from django.db import OperationalError, connection, transaction
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
+from django.urls import reverse
 from django.utils.formats import number_format
 from django.utils.functional import cached_property
+from django.utils.http import urlencode
 from django.utils.text import capfirst
 from django.utils.translation import gettext, gettext_lazy as _, pgettext
 from unfold.admin import ModelAdmin as UnfoldAdmin
@@ -127,6 +130,26 @@ class Worded(AdminMixin[M]):
         return super().delete_view(request, object_id, own | (extra_context or {}))
 
 
+class AuditedHistory(AdminMixin[M]):
+    """Leads from the history of a row to its entries in the audit log."""
+
+    def history_view(
+        self, request: HttpRequest, object_id: str, extra_context: Context | None = None
+    ) -> HttpResponse:
+        row = self.get_object(request, unquote(object_id))
+        if row is None or not request.user.has_perm("audit.view_auditentry"):
+            return super().history_view(request, object_id, extra_context)
+        if not self.has_view_or_change_permission(request, row):
+            raise PermissionDenied
+        return HttpResponseRedirect(history_url(row))
+
+
+def history_url(row: Model) -> str:
+    """Return the address of what the audit log has of a row."""
+    query = urlencode({"object": f"{row._meta.label_lower}:{row.pk}"})
+    return f"{reverse('admin:audit_auditentry_changelist')}?{query}"
+
+
 class VisibleRows(AdminMixin[M]):
     """Shows and takes the rows that the person may see, and offers such rows in its forms."""
 
@@ -170,7 +193,7 @@ class HubChangeList(UnfoldChangeList):
         return hub_admin.list_rows(super().get_queryset(request, exclude_parameters))
 
 
-class HubAdmin(VisibleRows[M], ListedLookups[M], Worded[M], ModelAdmin[M]):
+class HubAdmin(AuditedHistory[M], VisibleRows[M], ListedLookups[M], Worded[M], ModelAdmin[M]):
     """Lists that count no further than they show; pages get what they show by ``page_context``."""
 
     paginator = BoundedPaginator

@@ -32,7 +32,7 @@ from unfold.admin import ModelAdmin
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
 
 from core.access import visible_to
-from core.admin.base import BoundedPaginator, ListedLookups, MirrorAdmin, VisibleRows, Worded
+from core.admin.base import AuditedHistory, BoundedPaginator, ListedLookups, MirrorAdmin, VisibleRows, Worded
 from core.values.name_keys import folded, has_words
 from iikohub.admin.restaurant_access import (
     ACCESS_FIELDS,
@@ -131,7 +131,7 @@ _OFFERED = {"permissions": offered_rights, "user_permissions": offered_rights, "
 _LINKS = (User.groups, User.user_permissions, Group.permissions)
 
 
-class Giving(VisibleRows[Any], ListedLookups[Any], Worded[Any]):
+class Giving(AuditedHistory[Any], VisibleRows[Any], ListedLookups[Any], Worded[Any]):
     """An admin that offers rights and groups; only those of the person who gives them."""
 
     paginator = BoundedPaginator

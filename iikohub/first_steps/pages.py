@@ -11,6 +11,7 @@ from django.template.response import TemplateResponse
 from django.utils.translation import gettext as _, ngettext
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
+from audit.trail import note_refusal
 from core.database import db_clock
 from core.errors import HubError
 from iiko_client.http.circuit_breaker import Priority
@@ -107,6 +108,7 @@ def register_one(request: HttpRequest, pk: int) -> HttpResponse:
         )
         outcome = registered(done)
     except HubError as error:
+        note_refusal(error.code)
         outcome = refused(error)
     config = WebhookConfig.objects.first_of(restaurant)  # it may have been made just now
     context = {"restaurant": restaurant, "outcome": outcome, "config": config}

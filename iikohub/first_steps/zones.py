@@ -7,6 +7,7 @@ from django.contrib.auth.models import AnonymousUser, User
 from django.urls import reverse
 from django.utils.translation import gettext as _, gettext_lazy, ngettext
 
+from audit.entries import record
 from core.display import ago_text, offset_text
 from iikohub.first_steps.step import Button, Finding, Row
 from iikohub.models import ZoneConfirmation
@@ -100,4 +101,6 @@ def confirm_zones(shown: Iterable[str], *, by: User | AnonymousUser, now: dateti
         unique_fields=["organization"],
         update_fields=["timezone", "confirmed_by", "confirmed_at"],
     )
+    for row in rows:
+        record("zones_confirmed", row.organization, after={"timezone": row.timezone})
     return len(rows)

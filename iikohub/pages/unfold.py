@@ -131,6 +131,7 @@ UNFOLD: Entry = {
                 _("People"),
                 _page(_("Users"), "person", "auth.user"),
                 _page(_("Groups"), "group", "auth.group"),
+                _page(_("Audit log"), "policy", "audit.auditentry"),
                 _page(_("Access failures"), "gpp_maybe", "axes.accessfailurelog"),
             ),
             _section(_("Help"), {"title": _("API reference"), "icon": "api", "link": reverse_lazy("docs")}),

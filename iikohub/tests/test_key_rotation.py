@@ -4,12 +4,15 @@ from io import StringIO
 
 import pytest
 from cryptography.fernet import Fernet
+from django.apps import apps
 from django.core.management import CommandError, call_command
 from django.db import connection
 from pytest_django import Settings
 
-from organizations.models.connection import ApiLogin
+from organizations.fields import EncryptedTextField
+from organizations.models.connection import ApiLogin, IikoToken
 from tests.builders import TOKEN, make_organization
+from tests.other_restaurant import other_restaurant
 from webhooks.models.inbox import WebhookConfig
 
 pytestmark = pytest.mark.django_db
@@ -63,3 +66,40 @@ def test_what_no_key_opens_is_told_and_left(settings: Settings) -> None:
 
     assert stored() == before
     assert WebhookConfig.objects.get().auth_token == "fresh"
+
+
+def ciphertexts() -> dict[str, list[str]]:
+    """Return what looks encrypted in the database, by ``table.column``, whatever model it is of."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT table_name, column_name FROM information_schema.columns "
+            "WHERE table_schema = 'public' AND data_type IN ('text', 'character varying')"
+        )
+        found = {}
+        for table, column in cursor.fetchall():
+            cursor.execute(f'SELECT "{column}" FROM "{table}" WHERE "{column}" LIKE \'gAAAAA%%\'')
+            if values := [value for (value,) in cursor.fetchall()]:
+                found[f"{table}.{column}"] = values
+    return found
+
+
+def test_every_encrypted_column_of_the_database_is_rotated(settings: Settings) -> None:
+    settings.CREDENTIALS_KEYS = [OLD]
+    other_restaurant()
+    IikoToken.objects.create(api_login=ApiLogin.objects.earliest("pk"))
+    for model in apps.get_models():
+        for field in model._meta.local_fields:
+            if isinstance(field, EncryptedTextField):
+                row = model._default_manager.first()
+                assert row is not None, f"{field} needs a row: tests/other_restaurant.py"
+                model._default_manager.filter(pk=row.pk).update(**{field.name: "a secret"})
+    before = ciphertexts()
+    settings.CREDENTIALS_KEYS = [NEW, OLD]
+
+    told = {line.partition(":")[0] for line in rotate()}
+
+    after = ciphertexts()
+    assert set(before) == told - {"Done. Everything opens with the first key"}
+    for column, values in after.items():
+        for value in values:
+            assert Fernet(NEW).decrypt(value.encode()), column

@@ -15,6 +15,7 @@ from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 from django.utils.translation import gettext as _
 
+from audit.trail import note_refusal
 from core.access import visible_to
 from core.admin.base import M, MirrorAdmin
 from core.admin.list_links import keep_filters
@@ -227,6 +228,7 @@ class WalletPages(_MoneyPages[Customer]):
             words = _("This form was sent already, with other values. What it requested stands below.")
             messages.error(request, words)
         except HubError as error:
+            note_refusal(error.code)
             messages.error(request, error.detail)
         else:
             # The page shows how the operation stands; a message would stay as it is while that changes.
@@ -260,6 +262,7 @@ class CancelPage(_MoneyPages[LoyaltyOperation]):
         try:
             submission.cancel(operation.pk, by=by, now=db_clock.now(), comment=reason)
         except HubError as error:
+            note_refusal(error.code)
             messages.error(request, error.detail)
         return HttpResponseRedirect(back_url)
 
@@ -278,6 +281,7 @@ def _read(request: HttpRequest, read: Callable[..., Customer]) -> Customer | Non
     try:
         return read(requested_by=requester_of(request).name, now=db_clock.now())
     except HubError as error:
+        note_refusal(error.code)
         messages.error(request, error.detail)
         return None
 

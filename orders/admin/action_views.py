@@ -16,6 +16,8 @@ from django.urls import URLPattern, path, reverse
 from django.utils.http import urlencode
 from django.utils.translation import gettext, gettext_lazy as _, ngettext
 
+from audit.entries import record_refusal
+from audit.trail import note_refusal
 from core.access import visible_to
 from core.admin.list_links import FILTERS, keep_filters, list_url
 from core.database import db_clock
@@ -107,6 +109,7 @@ class ActionViews:
             except UnknownOrder as error:
                 raise Http404 from error
             except HubError as error:
+                note_refusal(error.code)
                 messages.error(request, refusal_text(error))
         return HttpResponseRedirect(
             keep_filters(request, reverse("admin:orders_order_change", args=[order_id]))
@@ -134,6 +137,7 @@ class ActionViews:
             try:
                 command, is_new = requested_once(request, form, order)
             except HubError as error:
+                note_refusal(error.code)
                 form.add_error(None, refusal_text(error))
             else:
                 url = requested_url(command, "" if is_new else "repeat")
@@ -209,6 +213,7 @@ class ActionViews:
         try:
             command, _is_new = requested_once(request, form, order)
         except HubError as error:
+            record_refusal(order, error.code)
             return {"order": order.pk, "command": None, "reason": refusal_text(error)}
         return {"order": order.pk, "command": command.pk, "reason": ""}
 

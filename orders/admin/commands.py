@@ -14,6 +14,7 @@ from django.utils.http import urlencode
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext, gettext_lazy as _
 
+from audit.trail import note_refusal
 from core.access import visible_to
 from core.admin.base import Context, MirrorAdmin
 from core.admin.filters import Choice, States, choices_filter, state_choices, states_filter
@@ -154,6 +155,7 @@ class OrderCommandAdmin(LiveList[OrderCommand], MirrorAdmin[OrderCommand]):
         try:
             again, is_new = retry(command, by=requester_of(request), now=db_clock.now())
         except HubError as error:
+            note_refusal(error.code)
             messages.error(request, refusal_text(error))
         else:
             how = "again" if is_new else "again-repeat"
@@ -168,6 +170,7 @@ class OrderCommandAdmin(LiveList[OrderCommand], MirrorAdmin[OrderCommand]):
         try:
             abandon(command_id=command.pk, by=requester_of(request), now=db_clock.now())
         except HubError as error:
+            note_refusal(error.code)
             messages.error(request, refusal_text(error))
         else:
             return HttpResponseRedirect(_with_filters(request, requested_url(command, "given-up")))
@@ -180,6 +183,7 @@ class OrderCommandAdmin(LiveList[OrderCommand], MirrorAdmin[OrderCommand]):
             try:
                 acknowledge_command(command_id=command.pk, by=request.user.get_username(), now=db_clock.now())
             except HubError as error:
+                note_refusal(error.code)
                 messages.error(request, refusal_text(error))
         return HttpResponseRedirect(_back_url(request, command))
 

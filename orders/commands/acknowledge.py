@@ -5,6 +5,7 @@ from datetime import datetime
 from django.db import transaction
 from django.utils.translation import gettext as _
 
+from audit.entries import record
 from orders.commands.refusals import refusal
 from orders.commands.transitions import lock
 from orders.errors import UnknownOrder
@@ -12,6 +13,8 @@ from orders.mirror.timeline import ACKNOWLEDGED
 from orders.models.command import FAILED_STATES, OrderCommand
 from orders.models.order import Order, TimelineEntry
 from orders.signals import announce_change
+
+_BY = "refusal_acknowledged_by"
 
 
 @transaction.atomic
@@ -32,6 +35,7 @@ def acknowledge_refusal(*, order_id: int, by: str, now: datetime) -> bool:
     order.refusal_acknowledged_at, order.refusal_acknowledged_by = now, by[:200]
     order.save(update_fields=["refusal_acknowledged_at", "refusal_acknowledged_by"])
     _record(order.pk, {"what": "refusal"}, by, now)
+    record("order_acknowledge", order, before={_BY: ""}, after={_BY: by})
     return True
 
 

@@ -17,6 +17,7 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext, gettext_lazy as _, pgettext_lazy
 from unfold.widgets import UnfoldAdminTextInputWidget, UnfoldBooleanSwitchWidget
 
+from audit.trail import note_refusal
 from core.admin.base import Context, HubAdmin
 from core.admin.list_links import keep_filters
 from core.database import db_clock
@@ -221,6 +222,7 @@ class WebhookConfigAdmin(HubAdmin[WebhookConfig]):
                 requested_by=request.user.get_username(),
             )
         except HubError as error:
+            note_refusal(error.code)
             messages.error(request, refusal_words(error))
             return
         level = messages.SUCCESS if done.outcome.is_success else messages.ERROR

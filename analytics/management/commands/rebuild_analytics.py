@@ -1,14 +1,15 @@
 """The figures of all time, counted again."""
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 
 from analytics.counting.progress import begin_rebuilding, take_step
+from audit.commands import AuditedCommand
 from core.values.ids import searchable_id
 from orders.models.order import Order
 from organizations.models.organization import Organization
 
 
-class Command(BaseCommand):
+class Command(AuditedCommand):
     help = (
         "Count orders, commands and missed webhooks of all time again. Workers may go on meanwhile. What is "
         "interrupted is finished by the next run, and by workers."

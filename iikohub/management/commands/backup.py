@@ -3,13 +3,14 @@
 from pathlib import Path
 
 from django.conf import settings
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 from django.db import OperationalError
 
+from audit.commands import AuditedCommand
 from iikohub.operations.backups import BackupError, backup
 
 
-class Command(BaseCommand):
+class Command(AuditedCommand):
     help = (
         "Write the whole database into one file, while the hub goes on working. The keys that open the "
         "stored tokens (CREDENTIALS_KEYS) are not in it: keep them too."

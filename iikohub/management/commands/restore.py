@@ -2,14 +2,15 @@
 
 from pathlib import Path
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 from django.db import OperationalError, connection
 from django.db.migrations.executor import MigrationExecutor
 
+from audit.commands import AuditedCommand
 from iikohub.operations.backups import BackupError, restore, unreadable_secrets
 
 
-class Command(BaseCommand):
+class Command(AuditedCommand):
     help = (
         "Put a backup (manage.py backup) in place of the database, wholly or not at all. Stop the web server "
         "and the workers first."

@@ -1,11 +1,13 @@
 """``manage.py rotate_keys``."""
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 
+from audit.commands import AuditedCommand
+from audit.entries import record
 from iikohub.operations.key_rotation import rotate_keys
 
 
-class Command(BaseCommand):
+class Command(AuditedCommand):
     help = (
         "Encrypt the stored tokens with the first of CREDENTIALS_KEYS. Put a new key first, restart web and "
         "workers, run this, then take the old key away. Can be repeated; the hub goes on working."
@@ -19,6 +21,8 @@ class Command(BaseCommand):
         for done in rotate_keys(dry_run=dry_run):
             rotated += done.rotated
             unreadable += done.unreadable
+            if done.rotated and not dry_run:
+                record("keys_rotated", subject_text=done.name, after={"rotated": done.rotated})
             words = "to be encrypted again" if dry_run else "encrypted again"
             lost = f", {done.unreadable} that no key opens" if done.unreadable else ""
             self.stdout.write(

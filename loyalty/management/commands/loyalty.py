@@ -4,8 +4,9 @@ import time
 from argparse import ArgumentParser
 from datetime import UTC
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser, no_translations
+from django.core.management.base import CommandError, CommandParser, no_translations
 
+from audit.commands import AuditedCommand
 from core.database import db_clock
 from core.errors import HubError
 from core.values.ids import searchable_id
@@ -32,7 +33,7 @@ UNDER_WAY = 3
 """Exit code: neither done nor refused when the waiting ended."""
 
 
-class Command(BaseCommand):
+class Command(AuditedCommand):
     help = (
         "Move money in a guest's wallet and wait for the outcome: 0 done, 1 refused or not done, 3 still "
         "under way. Interrupted or not waited for, it is carried on by the worker: look with `manage.py "

@@ -3,9 +3,10 @@
 from argparse import ArgumentTypeError
 from datetime import datetime
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 from django.utils.dateparse import parse_datetime
 
+from audit.commands import AuditedCommand
 from core.database import db_clock
 from core.errors import HubError
 from organizations.models.api_keys import KeyRight
@@ -28,7 +29,7 @@ def _moment(text: str) -> datetime:
     return moment
 
 
-class Command(BaseCommand):
+class Command(AuditedCommand):
     help = "Create an API key and print it, alone, on stdout. It cannot be shown again."
 
     def add_arguments(self, parser: CommandParser) -> None:

@@ -1,15 +1,16 @@
 """Restaurants and their dictionaries from iiko."""
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 from django.template.defaultfilters import pluralize
 
+from audit.commands import AuditedCommand
 from core.database import db_clock
 from organizations.connection.clients import ensure_environment_login
 from organizations.dictionaries.sync import SyncResult, sync_login
 from organizations.models.connection import ApiLogin
 
 
-class Command(BaseCommand):
+class Command(AuditedCommand):
     help = (
         "Read the restaurants of every active API login with terminal groups, couriers and dictionaries. "
         "Repeating it changes only what changed in iiko; what was set here by hand is kept."

@@ -1,17 +1,18 @@
 """A restaurant by hand."""
 
 from django.conf import settings
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 from django.db import transaction
 from django.template.defaultfilters import pluralize
 
+from audit.commands import AuditedCommand
 from core.errors import HubError
 from organizations.provisioning import add_organization
 from webhooks.models.inbox import EventStatus, Reason, WebhookEvent
 from webhooks.receiving.configs import RECEIVE_PATH, new_token, receive_url, set_webhook_token
 
 
-class Command(BaseCommand):
+class Command(AuditedCommand):
     help = "Add a restaurant: its id in iiko, a name, its time zone, and the token iiko shows us."
 
     def add_arguments(self, parser: CommandParser) -> None:

@@ -1,7 +1,8 @@
 """Point iiko's webhooks here."""
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 
+from audit.commands import AuditedCommand
 from core.database import db_clock
 from core.errors import HubError
 from organizations.models.organization import Organization
@@ -25,7 +26,7 @@ WORDS = {
 }
 
 
-class Command(BaseCommand):
+class Command(AuditedCommand):
     help = (
         "Tell iiko where to send the webhooks of each active restaurant that has an API login. Settings are "
         "read first and changed only where they differ."

@@ -2,8 +2,9 @@
 
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandParser
+from django.core.management.base import CommandParser
 
+from audit.commands import AuditedCommand
 from core.database import db_clock
 from core.values.ids import searchable_id
 from core.values.moments import moment_option
@@ -14,7 +15,7 @@ from webhooks.replay import ReplayCount, once_each, replay_all
 from webhooks.replay.dry_run import DryRun, dry_run_in_parts
 
 
-class Command(BaseCommand):
+class Command(AuditedCommand):
     help = (
         "Put stored events into the inbox again, oldest first. A worker applies them; what is newer in "
         "the mirror stays."

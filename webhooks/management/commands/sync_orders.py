@@ -1,8 +1,9 @@
 """Orders that no webhook brought."""
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 from django.template.defaultfilters import pluralize
 
+from audit.commands import AuditedCommand
 from core.database import db_clock
 from core.errors import HubError
 from core.values.moments import moment_option
@@ -12,7 +13,7 @@ from webhooks.reconciliation.sync import LoginWork, sync_login, work_by_login
 PATIENCE_S = 60.0
 
 
-class Command(BaseCommand):
+class Command(AuditedCommand):
     help = (
         "Ask iiko what changed since the last time and put what no webhook brought into the inbox; a worker "
         "applies it. After a long pause orders are read by date first. Repeating it stores nothing twice."
