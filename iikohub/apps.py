@@ -9,4 +9,5 @@ class IikohubConfig(SelfRegistering, AppConfig):
         "admin.organizations",
         "admin.people",
         "receivers",
+        "sign_in.sessions",
     )

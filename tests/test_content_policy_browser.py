@@ -1,6 +1,6 @@
 """No page of the hub breaks its own content policy, in both languages, in light and in dark.
 
-The policy has no ``unsafe-inline`` for scripts nor for styles, so that nothing that got into a page runs there.
+The policy has no ``unsafe-inline`` for scripts nor for styles: nothing that got into a page runs there.
 The pages of the admin are those of its registry: a new one is looked at without a word here.
 """
 
@@ -30,7 +30,11 @@ from tests.simulated_iiko import linked
 
 pytestmark = [*BROWSER_MARKS, pytest.mark.long]
 
-BROKEN = "window.broken = []; addEventListener('securitypolicyviolation', (one) => broken.push(one.violatedDirective + ' ' + one.sourceFile + ' ' + one.sample))"
+BROKEN = """
+window.broken = [];
+addEventListener("securitypolicyviolation", (one) =>
+  broken.push([one.violatedDirective, one.sourceFile, one.sample].join(" ")));
+"""
 
 # What opens on a page when somebody uses it: menus, filters, dialogs, the bar of a ticked row.
 USE = """() => {

@@ -53,6 +53,12 @@ UNFOLD: Entry = {
         lambda _request: static("iikohub/admin.js"),
         lambda _request: static("iikohub/live.js"),
     ],
+    "ACCOUNT": {
+        "navigation": [
+            {"title": _("Change password"), "link": reverse_lazy("admin:password_change")},
+            {"title": _("Two-step sign-in"), "link": reverse_lazy("sign_in:two-steps")},
+        ]
+    },
     # They stand in colors.css: Unfold would write them into each page, which its content policy forbids.
     "COLORS": lambda _request: {},
     "SIDEBAR": {
