@@ -10,4 +10,5 @@ class IikohubConfig(SelfRegistering, AppConfig):
         "admin.organizations",
         "admin.people",
         "receivers",
+        "sign_in.sessions",
     )

@@ -118,6 +118,10 @@ SECURE_HTTPS = WEBHOOK_BASE_URL.startswith("https://")
 SESSION_COOKIE_SECURE = SECURE_HTTPS
 CSRF_COOKIE_SECURE = SECURE_HTTPS
 SESSION_COOKIE_HTTPONLY = True
+# A session ends so long after the last act, and so long after signing in (iikohub/sign_in/sessions.py).
+SESSION_HOURS = _whole_number("SESSION_HOURS", 12, lowest=1)
+SESSION_MAX_DAYS = _whole_number("SESSION_MAX_DAYS", 7, lowest=1)
+SESSION_COOKIE_AGE = SESSION_HOURS * 3600
 SECURE_REFERRER_POLICY = "same-origin"
 X_FRAME_OPTIONS = "DENY"
 # For so long browsers open the hub by https alone; of this name only, others of its domain may not be ours.
@@ -199,10 +203,11 @@ MIDDLEWARE = [
     "iikohub.pages.middleware.TextGZipMiddleware",
     "iikohub.pages.middleware.content_security_policy",
     "django.contrib.sessions.middleware.SessionMiddleware",
+    "iikohub.sign_in.sessions.keep_session",
     "django.middleware.locale.LocaleMiddleware",
     "iikohub.pages.middleware.PagesMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
-    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "iikohub.sign_in.gate.GateMiddleware",
     "audit.middleware.AuditMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
@@ -278,7 +283,7 @@ AUTH_PASSWORD_VALIDATORS = [
 LOGIN_URL = "admin:login"
 AUTHENTICATION_BACKENDS = [
     "iikohub.pages.sign_in.LockingBackend",
-    "django.contrib.auth.backends.ModelBackend",
+    "iikohub.sign_in.gate.PeopleBackend",
 ]
 # How many proxies of ours a request passes; each adds the address it was called from to X-Forwarded-For.
 TRUSTED_PROXIES = _whole_number("TRUSTED_PROXIES", 0, lowest=0)
@@ -295,6 +300,8 @@ AXES_DISABLE_ACCESS_LOG = True
 AXES_ENABLE_ADMIN = False  # its pages are made for Django's own admin; ours: admin_people
 AXES_VERBOSE = False
 SIGN_IN_FAILURES_DAYS = 90
+# Groups ask for two steps in the admin; superusers may be in none.
+SECOND_FACTOR_FOR_SUPERUSERS = _flag("SECOND_FACTOR_FOR_SUPERUSERS", default=False)
 
 LANGUAGE_CODE = "ru"
 LANGUAGES = [("ru", _("Russian")), ("en", _("English"))]

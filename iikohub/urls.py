@@ -7,6 +7,7 @@ from drf_spectacular.views import SpectacularSwaggerSplitView
 from iikohub.operations import health
 from iikohub.pages.home import home
 from iikohub.pages.schema_view import SchemaView
+from iikohub.sign_in.pages import sign_in
 from organizations.api.views import UnknownAddress
 
 handler400 = "iikohub.pages.refusals.bad_request"
@@ -15,6 +16,8 @@ handler500 = "iikohub.pages.refusals.server_error"
 urlpatterns = [
     path("", home, name="home"),
     path("admin/first-steps/", include("iikohub.first_steps.urls")),
+    path("admin/login/", sign_in),
+    path("admin/two-steps/", include("iikohub.sign_in.urls")),
     path("admin/", admin.site.urls),
     path("console/", include("console.urls")),
     path("i18n/", include("django.conf.urls.i18n")),

@@ -102,6 +102,8 @@ PAGES: dict[str, tuple[tuple[str, ...], set[str]]] = {
     "webhooks_webhookevent_replay": (("event",), SETS_UP),
     "webhooks_webhookevent_payload": (("event",), ALL),
     "auth_user_password_change": (("user",), SETS_UP),
+    "auth_user_two_steps_off": (("user",), SETS_UP),
+    "auth_user_sign_out": (("user",), SETS_UP),
     "attention_channel_test": (("channel",), SETS_UP),
 }
 

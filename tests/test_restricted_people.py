@@ -60,6 +60,8 @@ ROWS: dict[str, tuple[str, ...]] = {
     "admin:webhooks_webhookevent_replay": ("webhooks.webhookevent",),
     "admin:webhooks_webhookevent_payload": ("webhooks.webhookevent",),
     "admin:auth_user_password_change": ("auth.user",),
+    "admin:auth_user_two_steps_off": ("auth.user",),
+    "admin:auth_user_sign_out": ("auth.user",),
     "admin:attention_channel_test": ("attention.channel",),
     "first_steps:register-one": ("organizations.organization",),
     "console:order": ("orders.order",),

@@ -10,7 +10,7 @@ from collections import OrderedDict
 from dataclasses import dataclass, replace
 
 from django.conf import settings
-from django.contrib import auth
+from django.contrib.auth import SESSION_KEY
 from django.db import connection
 from django.http import HttpRequest
 
@@ -32,6 +32,10 @@ SELECT ARRAY[
     (SELECT {_VERSIONS_OF_ALL} FROM auth_user_groups WHERE user_id = %(user)s),
     (SELECT {_VERSIONS_OF_ALL} FROM auth_group_permissions
      WHERE group_id IN (SELECT group_id FROM auth_user_groups WHERE user_id = %(user)s)),
+    (SELECT {_VERSION} FROM second_factors WHERE user_id = %(user)s),
+    (SELECT {_VERSIONS_OF_ALL} FROM two_step_groups
+     WHERE group_id IN (SELECT group_id FROM auth_user_groups WHERE user_id = %(user)s)),
+    (SELECT {_VERSION} FROM sign_outs WHERE user_id = %(user)s),
     (SELECT {_VERSION} FROM restaurant_access WHERE user_id = %(user)s),
     (SELECT {_VERSIONS_OF_ALL} FROM restaurant_access_organizations
      WHERE restaurantaccess_id = %(user)s),
@@ -71,13 +75,13 @@ def watcher_of(request: HttpRequest) -> Watcher | None:
 
 
 def _read(request: HttpRequest, session: str) -> Watcher | None:
-    if not request.user.is_authenticated:
+    if SESSION_KEY not in request.session:
         return None
-    versions = _versions(session, request.user.pk)
+    versions = _versions(session, int(request.session[SESSION_KEY]))
     if versions[0] is None:  # signed out since the request began
         return None
-    # Read after the versions, so that no change falls between the two.
-    user = auth.get_user(request)
+    # Nobody asked for it before, so that it is read after the versions, and no change falls between the two.
+    user = request.user
     if not user.is_authenticated:
         return None
     watcher = Watcher(frame_for(user), user.has_perm("orders.view_order"))

@@ -40,6 +40,8 @@ from iikohub.admin.restaurant_access import (
     RestaurantsForm,
     ShowsRestaurants,
 )
+from iikohub.admin.sign_in import SIGN_IN_FIELDS, SignsPeopleOut, TwoStepGroupForm
+from iikohub.models.sign_in import SecondFactor
 from organizations.access import is_restricted
 
 AnyUser = User | AnonymousUser
@@ -188,12 +190,15 @@ class NewPersonForm(RestaurantsForm, UserCreationForm):  # type: ignore[misc]  #
 
 
 @admin.register(User)
-class UserAdmin(Giving, ShowsRestaurants, BaseUserAdmin, ModelAdmin):  # type: ignore[misc, type-arg]  # untyped; no [User] at run time
+class UserAdmin(Giving, SignsPeopleOut, ShowsRestaurants, BaseUserAdmin, ModelAdmin):  # type: ignore[misc, type-arg]  # untyped; no [User] at run time
     form = PersonForm
     add_form = NewPersonForm
     change_password_form = AdminPasswordChangeForm
     accusative = pgettext_lazy("accusative", "user")
-    list_display = ("username", "full_name", "group_names", "restaurant_names", "may_sign_in", "last_login")
+    list_display = (
+        *("username", "full_name", "group_names", "restaurant_names"),
+        *("may_sign_in", "takes_two_steps", "last_login"),
+    )
     list_filter = ("is_active", "groups", "is_superuser")
     fieldsets = (
         (None, {"fields": ("username", "password")}),
@@ -206,6 +211,7 @@ class UserAdmin(Giving, ShowsRestaurants, BaseUserAdmin, ModelAdmin):  # type: i
             },
         ),
         (_("Restaurants"), {"description": ACCESS_WORDS, "fields": ACCESS_FIELDS}),
+        (_("Signing in"), {"fields": SIGN_IN_FIELDS}),
         (_("Important dates"), {"fields": ("last_login", "date_joined")}),
     )
     add_fieldsets = (
@@ -222,25 +228,32 @@ class UserAdmin(Giving, ShowsRestaurants, BaseUserAdmin, ModelAdmin):  # type: i
         ),
         (_("Restaurants"), {"classes": ("wide",), "description": ACCESS_WORDS, "fields": ACCESS_FIELDS}),
     )
-    readonly_fields = ("last_login", "date_joined")
+    readonly_fields = ("last_login", "date_joined", *SIGN_IN_FIELDS)
 
     def get_fieldsets(self, request: HttpRequest, obj: User | None = None) -> Any:  # noqa: ANN401  # nested TypedDicts
         """Only a superuser makes superusers; a password that cannot be changed is not mentioned."""
         hidden = set() if request.user.is_superuser else {"is_superuser"}
         note: str | Promise = ""
         if obj is not None and not self.has_change_permission(request, obj):
-            hidden, note = {"password"}, "" if is_within_reach(request.user, obj) else _STRONGER_WORDS
+            hidden, note = (
+                {"password", *SIGN_IN_FIELDS},
+                "" if is_within_reach(request.user, obj) else _STRONGER_WORDS,
+            )
         sets = super().get_fieldsets(request, obj)
         shown = [
-            (title, options | {"fields": tuple(name for name in options["fields"] if name not in hidden)})
+            (title, options | {"fields": fields})
             for title, options in sets
+            if (fields := tuple(name for name in options["fields"] if name not in hidden))
         ]
         return [(shown[0][0], shown[0][1] | {"description": note}), *shown[1:]] if note else shown
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[User]:
         users: QuerySet[User] = super().get_queryset(request)
-        return users.select_related("restaurant_access").prefetch_related(
-            "groups", "restaurant_access__restaurants"
+        factors = SecondFactor.objects.filter(user=OuterRef("pk"), confirmed_at__isnull=False)
+        return (
+            users.select_related("restaurant_access")
+            .prefetch_related("groups", "restaurant_access__restaurants")
+            .annotate(is_two_stepped=Exists(factors))
         )
 
     def get_form(
@@ -293,13 +306,14 @@ class UserAdmin(Giving, ShowsRestaurants, BaseUserAdmin, ModelAdmin):  # type: i
 
 @admin.register(Group)
 class GroupAdmin(Giving, BaseGroupAdmin, ModelAdmin):  # type: ignore[misc]  # Unfold is untyped
+    form = TwoStepGroupForm
     accusative = pgettext_lazy("accusative", "group")
-    list_display = ("__str__", "people")
+    list_display = ("__str__", "people", "asks_two_steps")
     fieldsets = (
         (
             None,
             {
-                "fields": ("name", "permissions"),
+                "fields": ("name", "asks_two_steps", "permissions"),
                 "description": _(
                     "Everybody in the group has its rights. You can give only those that you have yourself. "
                     "Dispatcher, Operator and Administrator are stored so and shown in your language."
@@ -311,7 +325,7 @@ class GroupAdmin(Giving, BaseGroupAdmin, ModelAdmin):  # type: ignore[misc]  # U
     def get_queryset(self, request: HttpRequest) -> QuerySet[Group]:
         groups: QuerySet[Group] = super().get_queryset(request)
         people = visible_to(request.user, User.objects.order_by("username"))
-        return groups.prefetch_related(Prefetch("user_set", people))
+        return groups.select_related("two_steps").prefetch_related(Prefetch("user_set", people))
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return super().has_add_permission(request) and not is_restricted(request.user)
@@ -323,6 +337,16 @@ class GroupAdmin(Giving, BaseGroupAdmin, ModelAdmin):  # type: ignore[misc]  # U
     def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         return super().has_delete_permission(request, obj) and not is_restricted(request.user)
 
+    def save_related(
+        self,
+        request: HttpRequest,
+        form: ModelForm[Group],
+        formsets: Sequence[BaseFormSet[ModelForm[Model]]],
+        change: bool,
+    ) -> None:
+        super().save_related(request, form, formsets, change)
+        cast("TwoStepGroupForm", form).save_two_steps()
+
     def delete_model(self, request: HttpRequest, obj: Group) -> None:
         self.delete_queryset(request, Group.objects.filter(pk=obj.pk))
 
@@ -330,6 +354,10 @@ class GroupAdmin(Giving, BaseGroupAdmin, ModelAdmin):  # type: ignore[misc]  # U
         members = list(User.objects.filter(groups__in=queryset).distinct())
         super().delete_queryset(request, queryset)
         let_sign_in(members)
+
+    @admin.display(description=_("two steps"), boolean=True)
+    def asks_two_steps(self, group: Group) -> bool:
+        return hasattr(group, "two_steps")
 
     @admin.display(description=_("people"))
     def people(self, group: Group) -> str:

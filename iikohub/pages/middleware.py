@@ -8,11 +8,11 @@ from django.middleware.common import CommonMiddleware
 from django.middleware.gzip import GZipMiddleware
 
 _COMMON = (
-    "default-src 'self'; img-src 'self' data:; style-src 'self' 'unsafe-inline'; font-src 'self' data:; "
+    "default-src 'self'; img-src 'self' data:; font-src 'self' data:; style-src 'self'; "
     "object-src 'none'; base-uri 'self'; frame-ancestors 'none'; form-action 'self'"
 )
 # The admin's Alpine evaluates the expressions of its templates.
-_ADMIN = f"{_COMMON}; script-src 'self' 'unsafe-inline' 'unsafe-eval'"
+_ADMIN = f"{_COMMON}; script-src 'self' 'unsafe-eval'"
 _OTHER = f"{_COMMON}; script-src 'self'"
 
 PERMISSIONS = ", ".join(

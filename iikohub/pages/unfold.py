@@ -45,26 +45,22 @@ UNFOLD: Entry = {
     "SHOW_VIEW_ON_SITE": False,
     "SHOW_LANGUAGES": True,
     "DASHBOARD_CALLBACK": "iikohub.dashboard.overview.fill",
-    "STYLES": [lambda _request: static("iikohub/admin.css")],
+    "STYLES": [
+        lambda _request: static("iikohub/colors.css"),
+        lambda _request: static("iikohub/admin.css"),
+    ],
     "SCRIPTS": [
         lambda _request: static("iikohub/admin.js"),
         lambda _request: static("iikohub/live.js"),
     ],
-    "COLORS": {
-        "primary": {
-            "50": "oklch(97% .014 254)",
-            "100": "oklch(93% .032 255)",
-            "200": "oklch(88% .059 254)",
-            "300": "oklch(81% .105 252)",
-            "400": "oklch(71% .165 255)",
-            "500": "oklch(62% .19 260)",
-            "600": "oklch(52% .19 262)",
-            "700": "oklch(46% .18 264)",
-            "800": "oklch(41% .15 265)",
-            "900": "oklch(37% .12 266)",
-            "950": "oklch(28% .09 268)",
-        }
+    "ACCOUNT": {
+        "navigation": [
+            {"title": _("Change password"), "link": reverse_lazy("admin:password_change")},
+            {"title": _("Two-step sign-in"), "link": reverse_lazy("sign_in:two-steps")},
+        ]
     },
+    # They stand in colors.css: Unfold would write them into each page, which its content policy forbids.
+    "COLORS": lambda _request: {},
     "SIDEBAR": {
         "show_search": False,
         "show_all_applications": False,

@@ -166,6 +166,8 @@ function apply(id, fresh) {
 
 // --- what changed ------------------------------------------------------------------------------------
 
+// Nobody did anything: such a question does not keep the session alive.
+const WATCHING = { "X-Watching": "1" };
 const NEWS_EVERY_MS = 2000;
 const NEWS_HIDDEN_MS = 10000;
 const STALE_AFTER_MS = 15000;
@@ -186,12 +188,13 @@ async function ask() {
   if (next) address.searchParams.set("since", next);
   address.searchParams.set("state", state);
   try {
-    const answer = await fetch(address, { credentials: "same-origin", signal: AbortSignal.timeout(12000) });
+    const answer = await fetch(address, { headers: WATCHING, credentials: "same-origin", signal: AbortSignal.timeout(12000) });
     if (answer.status === 401 || answer.status === 403) {
       isSignedOut = answer.status === 401;
       isForbidden = !isSignedOut;
       show(isSignedOut ? texts.signed_out : texts.forbidden, isSignedOut ? body.dataset.signIn : "");
     } else if (answer.status === 205) {
+      document.cookie = "watching=1; max-age=5; path=/; samesite=lax";
       location.reload();
     } else if (answer.ok) {
       isForbidden = false;

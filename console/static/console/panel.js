@@ -78,7 +78,7 @@ async function refreshPanel() {
   isRefreshing = true;
   refreshedAt = Date.now();
   try {
-    const answer = await fetch(panel.dataset.url, { headers: { "HX-Request": "true" }, credentials: "same-origin", signal: AbortSignal.timeout(12000) });
+    const answer = await fetch(panel.dataset.url, { headers: { ...WATCHING, "HX-Request": "true" }, credentials: "same-origin", signal: AbortSignal.timeout(12000) });
     const page = new DOMParser().parseFromString(await answer.text(), "text/html");
     const fresh = page.querySelector(".panel");
     // Meanwhile another order, or another state of this one, may have come.

@@ -86,6 +86,7 @@
     document.addEventListener("hub:rows", (event) => boundTables.delete(event.target));
     document.addEventListener("click", openDialog);
     document.addEventListener("click", closeDialog);
+    document.addEventListener("click", (event) => event.target.closest("[data-print]") && window.print());
     for (const name of ["htmx:beforeSwap", "htmx:sendError"]) document.addEventListener(name, tellFailure);
   });
 })();

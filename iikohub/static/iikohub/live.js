@@ -7,6 +7,13 @@
   const SIGNED_OUT_LOOKS = 30; // somebody may sign in again in another tab
   const ANSWER_LOOKS = 8; // no answer for so long is told
   const ANSWER_MS = 20000;
+  // Nobody did anything: such a question does not keep the session alive.
+  const WATCHING = { "X-Watching": "1" };
+
+  function reloadUnasked() {
+    document.cookie = "watching=1; max-age=5; path=/; samesite=lax";
+    window.location.reload();
+  }
 
   // --- pages that keep themselves fresh ------------------------------------------------------------
   //
@@ -96,7 +103,7 @@
   // The same page as it is now.
   async function fetchPage(loginPath) {
     const signal = AbortSignal.timeout(ANSWER_MS);
-    const answer = await fetch(window.location.href, { credentials: "same-origin", signal });
+    const answer = await fetch(window.location.href, { credentials: "same-origin", signal, headers: WATCHING });
     if (answer.redirected && new URL(answer.url).pathname === loginPath) throw new SignedOut();
     if (!answer.ok || answer.redirected) throw failed(answer.status);
     return new DOMParser().parseFromString(await answer.text(), "text/html");
@@ -126,7 +133,7 @@
   // Returns what puts the news into the list; nothing: there is none.
   async function newsOfRows(address, loginPath, targets) {
     const signal = AbortSignal.timeout(ANSWER_MS);
-    const headers = { [STATE]: shown.state, [READING]: shown.reading };
+    const headers = { ...WATCHING, [STATE]: shown.state, [READING]: shown.reading };
     const answer = await fetch(address, { credentials: "same-origin", signal, headers });
     if (answer.status === 401) throw new SignedOut();
     if (!answer.ok) throw failed(answer.status);
@@ -245,7 +252,7 @@
         failure = "";
         lastNews = clockNow();
         if (!put || !box.checked || whyPaused(found)) return;
-        if ("liveReload" in label.dataset) window.location.reload();
+        if ("liveReload" in label.dataset) reloadUnasked();
         else put();
       } catch (error) {
         failure = error instanceof SignedOut ? "out" : "lost";
