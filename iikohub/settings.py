@@ -140,6 +140,10 @@ API_ACTIONS_PER_MINUTE = _whole_number("API_ACTIONS_PER_MINUTE", 600, lowest=0)
 NOTIFY_ALLOW_PRIVATE_ADDRESSES = _flag("NOTIFY_ALLOW_PRIVATE_ADDRESSES", default=False)
 # Days that what was sent, or not, is kept.
 NOTIFICATIONS_RETENTION_DAYS = _whole_number("NOTIFICATIONS_RETENTION_DAYS", 30, lowest=1)
+# Whether outbound webhooks may go to this machine and the local network, and without TLS.
+OUTBOUND_ALLOW_PRIVATE_ADDRESSES = _flag("OUTBOUND_ALLOW_PRIVATE_ADDRESSES", default=False)
+# Days that outbound events are kept, with their deliveries.
+OUTBOUND_RETENTION_DAYS = _whole_number("OUTBOUND_RETENTION_DAYS", 30, lowest=1)
 # Off in tests, which write the log of calls themselves.
 IIKO_CALL_LOG_THREAD = True
 # Open boards that ask within so many seconds are given one answer; 0: each its own.
@@ -181,6 +185,7 @@ INSTALLED_APPS = [
     "webhooks",
     "analytics",
     "attention",
+    "outbound",
     "console",
     "iikohub",
     *_DEVELOPMENT_APPS,

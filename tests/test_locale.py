@@ -16,6 +16,7 @@ LOCALE = ROOT / "locale"
 APPS = (
     "analytics",
     "attention",
+    "outbound",
     "console",
     "core",
     "iikohub",
