@@ -28,7 +28,32 @@ class Migration(migrations.Migration):
                     ),
                 ),
                 ("uid", models.UUIDField(default=uuid.uuid4, editable=False)),
-                ("event_type", models.CharField(max_length=60, verbose_name="what")),
+                (
+                    "event_type",
+                    models.CharField(
+                        choices=[
+                            ("order.created", "order: new"),
+                            ("order.status_changed", "order: other status"),
+                            ("order.updated", "order: changed"),
+                            ("order.merged", "order: turned out to be another"),
+                            ("command.created", "command: requested"),
+                            ("command.updated", "command: went on"),
+                            ("command.finished", "command: ended"),
+                            ("loyalty.operation.created", "loyalty operation: requested"),
+                            ("loyalty.operation.updated", "loyalty operation: went on"),
+                            ("loyalty.operation.finished", "loyalty operation: ended"),
+                            ("stop_list.item_added", "stop list: product put on"),
+                            ("stop_list.item_changed", "stop list: other rest"),
+                            ("stop_list.item_removed", "stop list: product taken off"),
+                            ("attention.opened", "attention: found"),
+                            ("attention.updated", "attention: changed"),
+                            ("attention.ended", "attention: ended"),
+                            ("subscription.test", "test"),
+                        ],
+                        max_length=40,
+                        verbose_name="what",
+                    ),
+                ),
                 (
                     "entity_type",
                     models.CharField(

@@ -20,8 +20,28 @@ class EntityType(models.TextChoices):
     TEST = "test", _("test")
 
 
-TEST_TYPE = "subscription.test"
-"""The type of an event that nothing but ``acts.send_test`` makes; all others: ``events.catalogue``."""
+class EventType(models.TextChoices):
+    """What subscriptions name. The triggers of the migrations write these values; they never change."""
+
+    ORDER_CREATED = "order.created", _("order: new")
+    ORDER_STATUS_CHANGED = "order.status_changed", _("order: other status")
+    """Of what changed in one writing the status is the most important; the rest is in ``changes``."""
+    ORDER_UPDATED = "order.updated", _("order: changed")
+    ORDER_MERGED = "order.merged", _("order: turned out to be another")
+    COMMAND_CREATED = "command.created", _("command: requested")
+    COMMAND_UPDATED = "command.updated", _("command: went on")
+    COMMAND_FINISHED = "command.finished", _("command: ended")
+    OPERATION_CREATED = "loyalty.operation.created", _("loyalty operation: requested")
+    OPERATION_UPDATED = "loyalty.operation.updated", _("loyalty operation: went on")
+    OPERATION_FINISHED = "loyalty.operation.finished", _("loyalty operation: ended")
+    STOP_LIST_ADDED = "stop_list.item_added", _("stop list: product put on")
+    STOP_LIST_CHANGED = "stop_list.item_changed", _("stop list: other rest")
+    STOP_LIST_REMOVED = "stop_list.item_removed", _("stop list: product taken off")
+    ATTENTION_OPENED = "attention.opened", _("attention: found")
+    ATTENTION_UPDATED = "attention.updated", _("attention: changed")
+    ATTENTION_ENDED = "attention.ended", _("attention: ended")
+    TEST = "subscription.test", _("test")
+    """Made by ``acts.send_test`` alone, whatever a subscription wants."""
 
 
 class OutboundEvent(models.Model):
@@ -36,7 +56,7 @@ class OutboundEvent(models.Model):
 
     uid = models.UUIDField(default=uuid.uuid4, editable=False)
     """Part of the id that receivers know a message by; the numbers of rows repeat after a restore."""
-    event_type = models.CharField(_("what"), max_length=60)
+    event_type = models.CharField(_("what"), max_length=40, choices=EventType)
     organization = models.ForeignKey(
         Organization,
         models.DO_NOTHING,

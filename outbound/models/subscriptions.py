@@ -41,7 +41,7 @@ class Subscription(models.Model):
     shown_host = models.CharField(_("server"), max_length=300, editable=False)
     is_active = models.BooleanField(_("active"), default=True)
     event_types = models.JSONField(_("events"), default=list, blank=True)
-    """Names of ``events.catalogue``; empty: all of them."""
+    """Values of ``EventType``; empty: all of them."""
     organizations = models.ManyToManyField(
         Organization,
         blank=True,
