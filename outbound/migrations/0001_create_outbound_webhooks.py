@@ -344,7 +344,6 @@ class Migration(migrations.Migration):
             model_name="delivery",
             index=models.Index(
                 models.F("subscription"),
-                models.F("next_attempt_at"),
                 models.F("position"),
                 condition=models.Q(("state", "pending")),
                 name="outbound_deliveries_due",

@@ -84,7 +84,6 @@ class Delivery(models.Model):
             models.Index("state", "id", name="outbound_deliveries_state"),
             models.Index(
                 "subscription",
-                "next_attempt_at",
                 "position",
                 name="outbound_deliveries_due",
                 condition=Q(state="pending"),
