@@ -50,7 +50,6 @@ PATHS = {
     "attention.attentionentry": "item__organization_id",
     "attention.rulesetting": "organization_id",
     "outbound.outboundevent": "organization_id",
-    "outbound.outboundevent": "organization_id",
     "iikohub.zoneconfirmation": "organization_id",
 }
 
@@ -114,9 +113,6 @@ OTHERWISE: dict[str, Decides] = {
     "organizations.apikey": _keys_within,
     "attention.channel": _channels_within,
     "attention.notification": _notifications_within,
-    "outbound.subscription": _told_within("pk"),
-    "outbound.delivery": _told_within("subscription_id"),
-    "outbound.deliveryattempt": _told_within("delivery__subscription_id"),
     "outbound.subscription": _subscriptions_within,
     "outbound.delivery": _deliveries_within,
     "outbound.deliveryattempt": _attempts_within,

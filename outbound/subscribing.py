@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from django.db import transaction
-from django.utils.translation import gettext as _
+from django.utils.translation import gettext as _, gettext_lazy
 
 from core.access import AnyUser
 from core.database.advisory_locks import AdvisoryLock, acquire
@@ -27,6 +27,9 @@ if TYPE_CHECKING:
 
 MOST_PER_KEY = 20
 LONGEST_URL = 2000
+PEOPLE_UNSEEN = gettext_lazy(
+    "You may not see names and phones of guests in full, so a subscription of yours may not, either."
+)
 _SEEN_BY = {
     EntityType.ORDER: "orders.view_order",
     EntityType.COMMAND: "orders.view_ordercommand",
@@ -99,7 +102,8 @@ def _check_news(
         is_same = (row.url, row.event_types) == (wanted.url, wanted.event_types)
         if is_same and set(row.organizations.all()) == set(organizations):
             words = _(
-                "This key has the same subscription already: %(number)d. Change it, or have a new secret made."
+                "This key has the same subscription already: number %(number)d. Change that one, or have a new "
+                "secret made."
             )
             raise AlreadySubscribed(words % {"number": row.pk})
     if len(rows) >= MOST_PER_KEY:

@@ -19,8 +19,8 @@ from core.admin.base import Context, MirrorAdmin
 from core.admin.filters import Choice, choices_filter
 from core.admin.list_links import keep_filters
 from core.database import db_clock
-from core.errors import HubError
 from core.display import EMPTY, clock, stacked, truncated
+from core.errors import HubError
 from organizations.admin.filters import moment_range_filter, restaurant_filter
 from organizations.admin.zones import has_many_zones
 from outbound import acts
@@ -80,7 +80,7 @@ class DeliveryAdmin(MirrorAdmin[Delivery]):
             "badge": state_badge(row),
             "headline": self._headline(row),
             "notices": self._notices(row, shows_people=shows_people),
-            "body": None if text is None else json.dumps(json.loads(text), ensure_ascii=False, indent=2),
+            "body": json.dumps(json.loads(text), ensure_ascii=False, indent=2),
             "lines": [self._line(row, one) for one in row.log.all()],
             "may_act": request.user.has_perm(ACT),
             "delivery": row,
@@ -161,7 +161,7 @@ class DeliveryAdmin(MirrorAdmin[Delivery]):
             text = gettext("It is sent again. Reload the page in a moment to see the answer.")
             messages.success(request, text)
         else:
-            messages.info(request, gettext("It waits to be sent anyway; a test is sent from its subscription."))
+            messages.info(request, gettext("It waits anyway. A test is sent anew from the subscription."))
 
     # --- columns ---------------------------------------------------------------------------------------
 

@@ -124,4 +124,3 @@ def zone_of(delivery: Delivery) -> tzinfo:
     """Return the clock of the restaurant that it is about; of the hub's own things that of the hub."""
     place = delivery.event.organization
     return get_default_timezone() if place is None else place.zone()
-

@@ -13,7 +13,7 @@ from outbound.acts import check_url
 from outbound.errors import BadAddress
 from outbound.events.catalogue import SUBSCRIBABLE, title_of
 from outbound.models.subscriptions import Subscription
-from outbound.subscribing import LONGEST_URL, Maker
+from outbound.subscribing import LONGEST_URL, PEOPLE_UNSEEN, Maker
 
 _TELLING = frozenset({"is_active", "url", "organizations", "event_types", "includes_personal_data"})
 
@@ -67,7 +67,9 @@ class SubscriptionForm(forms.ModelForm):  # type: ignore[type-arg]  # not subscr
     def _hide_url(self) -> None:
         field, is_set = self.fields["url"], bool(self.instance.pk)
         field.required = not is_set
-        placeholder = gettext("set; leave empty to keep it") if is_set else "https://example.com/hooks/iikohub"
+        placeholder = (
+            gettext("set; leave empty to keep it") if is_set else "https://example.com/hooks/iikohub"
+        )
         field.widget.attrs["placeholder"] = placeholder
         field.help_text = gettext(
             "Where events are posted to: https, a public server. It is stored encrypted and not shown again."
@@ -103,8 +105,4 @@ class SubscriptionForm(forms.ModelForm):  # type: ignore[type-arg]  # not subscr
             names = "; ".join(title_of(name) for name in unseen)
             self.add_error("event_types", words % {"events": names})
         if cleaned.get("includes_personal_data") and not maker.sees_people:
-            words = _(
-                "You may not see names and phones of guests in full, so a subscription of yours may not, "
-                "either."
-            )
-            self.add_error("includes_personal_data", words)
+            self.add_error("includes_personal_data", PEOPLE_UNSEEN)

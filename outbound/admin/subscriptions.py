@@ -20,8 +20,8 @@ from django.utils.translation import gettext, gettext_lazy as _, ngettext, pgett
 from core.admin.base import Context, HubAdmin
 from core.admin.list_links import keep_filters
 from core.database import db_clock
-from core.errors import HubError
 from core.display import EMPTY, ago_text, stacked
+from core.errors import HubError
 from outbound import acts, subscribing
 from outbound.access import ACT, CHANGE
 from outbound.admin.display import (

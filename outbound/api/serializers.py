@@ -1,8 +1,6 @@
 """Subscriptions, deliveries and attempts, as the API shows and takes them."""
 
 import json
-from collections.abc import Sequence
-from datetime import datetime
 from typing import TYPE_CHECKING
 
 from django.utils.translation import gettext as _
@@ -17,6 +15,7 @@ from iiko_client.json_reader import JsonObject
 from outbound.acts import check_url
 from outbound.errors import BadAddress
 from outbound.events.catalogue import SUBSCRIBABLE, unknown_types
+from outbound.feed.bodies import fill_bodies
 from outbound.models.deliveries import Delivery, DeliveryAttempt
 from outbound.models.events import EventType
 from outbound.models.subscriptions import Subscription
@@ -54,11 +53,14 @@ class SubscriptionSerializer(serializers.ModelSerializer[Subscription]):
         child=serializers.CharField(), read_only=True, help_text="Empty: all of them."
     )
     previous_secret_until = serializers.DateTimeField(
-        read_only=True, allow_null=True, help_text="Until then messages are signed with the former secret too."
+        read_only=True,
+        allow_null=True,
+        help_text="Until then the former secret signs too.",
     )
     not_answering_since = serializers.DateTimeField(source="failing_since", read_only=True, allow_null=True)
     last_error = serializers.CharField(
-        read_only=True, help_text="A code, empty since something arrived; docs/outbound-webhooks.md lists them."
+        read_only=True,
+        help_text="A code (docs/outbound-webhooks.md); empty since something arrived.",
     )
 
     class Meta:
@@ -98,7 +100,7 @@ class SubscriptionChangeSerializer(StrictSerializer):
     url = serializers.CharField(
         required=False,
         max_length=LONGEST_URL,
-        help_text="Where events are posted to; https and a public server. Stored encrypted and not shown again.",
+        help_text="Where events are posted to: https, a public server. Stored encrypted, not shown again.",
     )
     is_active = serializers.BooleanField(required=False, help_text="false: nothing is sent.")
     event_types = serializers.ListField(
@@ -194,8 +196,7 @@ class DeliveryDetailSerializer(DeliverySerializer):
     """A delivery; with guests where ``sees_people`` is in the context."""
 
     body = serializers.SerializerMethodField(
-        help_text="What is sent; null where it is not made yet. Guests are masked for those who may not see "
-        "them."
+        help_text="What is sent. Guests are masked for those who may not see them."
     )
     attempt_log = AttemptSerializer(source="log", many=True, read_only=True, help_text="Oldest first.")
 
@@ -204,12 +205,14 @@ class DeliveryDetailSerializer(DeliverySerializer):
         read_only_fields = fields
 
     @extend_schema_field(OpenApiTypes.OBJECT)
-    def get_body(self, delivery: Delivery) -> JsonObject | None:
-        text = body_of(delivery, sees_people=bool(self.context.get("sees_people")))
-        return None if text is None else json.loads(text)
+    def get_body(self, delivery: Delivery) -> JsonObject:
+        body: JsonObject = json.loads(body_of(delivery, sees_people=bool(self.context.get("sees_people"))))
+        return body
 
 
-def body_of(delivery: Delivery, *, sees_people: bool) -> str | None:
-    """Return the text that is sent; with guests only to those who may see them."""
-    is_personal = delivery.subscription.includes_personal_data and sees_people
-    return (delivery.event.personal_body if is_personal else None) or delivery.event.body
+def body_of(delivery: Delivery, *, sees_people: bool) -> str:
+    """Return the text that is sent; with guests only to those who may see them. Nothing is stored."""
+    with_people = delivery.subscription.includes_personal_data and sees_people
+    fill_bodies([delivery.event], with_people=with_people)
+    text: str = getattr(delivery.event, "personal_body" if with_people else "body")
+    return text

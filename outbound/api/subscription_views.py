@@ -25,7 +25,7 @@ from outbound.api.filters import SubscriptionFilter
 from outbound.events.catalogue import CATALOGUE
 from outbound.models.subscriptions import Subscription
 from outbound.states import with_waiting
-from outbound.subscribing import MOST_PER_KEY, Maker, change, sees_people, subscribe
+from outbound.subscribing import MOST_PER_KEY, PEOPLE_UNSEEN, Maker, change, sees_people, subscribe
 
 _PERMISSIONS = {"create": "add", "partial_update": "change", "destroy": "delete"} | {
     "rotate_secret": "change",
@@ -176,7 +176,7 @@ class SubscriptionViewSet(
 
     @extend_schema(
         summary="Send a test",
-        description="It is sent at once, whatever the subscription wants, and while it is off too. The answer "
+        description="It is sent at once, whatever the subscription wants, while it is off too. The answer "
         "says what came of it, after 15 seconds at most.",
         request=serializers.EmptySerializer,
         examples=[OpenApiExample("It arrived", value=examples.TEST, response_only=True)],
@@ -216,8 +216,8 @@ class SubscriptionViewSet(
 
     @extend_schema(
         summary="Send again what happened since a moment",
-        description="All events since then that the subscription wants, in their order, those that arrived too: "
-        "with the `webhook-id` that they had, so that a receiver who knows it takes none twice. Events are "
+        description="All events since then that it wants, in their order, those that arrived too: with "
+        "the `webhook-id` that they had, so that a receiver who knows it takes none twice. Events are "
         "kept for some 30 days.",
         request=serializers.SinceSerializer,
         examples=[OpenApiExample("Since noon", value=examples.SINCE, request_only=True)],
@@ -236,9 +236,7 @@ class SubscriptionViewSet(
 def _check_rights(maker: Maker, asked: dict[str, Any]) -> None:
     """Refuse a subscription that would tell more than its maker may see."""
     if asked.get("includes_personal_data") and not maker.sees_people:
-        raise PermissionDenied(
-            _("You may not see names and phones of guests in full, so a subscription of yours may not, either.")
-        )
+        raise PermissionDenied(PEOPLE_UNSEEN)
     if unseen := maker.unseen(asked.get("event_types", ())):
         words = _("You may not see what these events tell, so choose others: %(events)s.")
         raise PermissionDenied(words % {"events": ", ".join(unseen)})
