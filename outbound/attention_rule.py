@@ -37,9 +37,7 @@ class EndpointFails(Rule):
     def sentence(self, item: AttentionItem, *, now: datetime, zone: tzinfo) -> str:
         reason = item.facts.get("reason")
         if reason == DisabledReason.GONE:
-            words = _(
-                "The receiver “%(name)s” wants no more webhooks (it answered 410): nothing is sent to it."
-            )
+            words = _("The receiver “%(name)s” wants no more webhooks (it answered 410): none is sent to it.")
         elif reason:
             words = _("The receiver “%(name)s” took no webhook since %(since)s: it was switched off.")
         else:

@@ -1,12 +1,19 @@
 """How a subscription fares, in one word."""
 
 from datetime import datetime
+from typing import TypedDict
 
 from django.db.models import Count, Q, QuerySet, TextChoices
 from django.utils.translation import gettext_lazy as _
 
 from outbound.models.deliveries import DeliveryState
 from outbound.models.subscriptions import Subscription
+
+
+class Waiting(TypedDict):
+    """What ``with_waiting`` adds to a subscription."""
+
+    waiting: int
 
 
 class Health(TextChoices):

@@ -24,9 +24,8 @@ from core.errors import HubError
 from organizations.admin.filters import moment_range_filter, restaurant_filter
 from organizations.admin.zones import has_many_zones
 from outbound import acts
-from outbound.access import ACT
+from outbound.access import ACT, body_of
 from outbound.admin.display import answer_text, state_badge, zone_of
-from outbound.api.serializers import body_of
 from outbound.events.catalogue import CATALOGUE, title_of
 from outbound.models.deliveries import Delivery, DeliveryAttempt, DeliveryState
 from outbound.models.events import EntityType

@@ -36,7 +36,7 @@ from outbound.admin.subscription_form import SubscriptionForm
 from outbound.models.deliveries import Delivery, DeliveryState
 from outbound.models.subscriptions import Subscription
 from outbound.sending.errors import explain
-from outbound.states import with_waiting
+from outbound.states import Waiting, with_waiting
 
 if TYPE_CHECKING:
     from django_stubs_ext import StrOrPromise, WithAnnotations
@@ -215,7 +215,7 @@ class SubscriptionAdmin(HubAdmin[Subscription]):
         return whose_text(row)
 
     @admin.display(description=_("waiting"))
-    def waits(self, row: WithAnnotations[Subscription]) -> str:
+    def waits(self, row: WithAnnotations[Subscription, Waiting]) -> str:
         return str(row.waiting)
 
     @admin.display(description=_("last arrived"))

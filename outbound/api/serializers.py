@@ -12,14 +12,14 @@ from core.api.fields import IikoIdField, MomentField
 from core.api.strict import StrictSerializer
 from core.database import db_clock
 from iiko_client.json_reader import JsonObject
+from outbound.access import body_of
 from outbound.acts import check_url
 from outbound.errors import BadAddress
 from outbound.events.catalogue import SUBSCRIBABLE, unknown_types
-from outbound.feed.bodies import fill_bodies
 from outbound.models.deliveries import Delivery, DeliveryAttempt
 from outbound.models.events import EventType
 from outbound.models.subscriptions import Subscription
-from outbound.states import Health, health_of
+from outbound.states import Health, Waiting, health_of
 from outbound.subscribing import LONGEST_URL
 
 if TYPE_CHECKING:
@@ -79,9 +79,8 @@ class SubscriptionSerializer(serializers.ModelSerializer[Subscription]):
     def get_state(self, subscription: Subscription) -> str:
         return health_of(subscription, db_clock.now()).value
 
-    def get_waiting(self, subscription: "WithAnnotations[Subscription]") -> int:
-        count: int = subscription.waiting
-        return count
+    def get_waiting(self, subscription: "WithAnnotations[Subscription, Waiting]") -> int:
+        return subscription.waiting
 
 
 class SubscriptionWithSecretSerializer(SubscriptionSerializer):
@@ -208,11 +207,3 @@ class DeliveryDetailSerializer(DeliverySerializer):
     def get_body(self, delivery: Delivery) -> JsonObject:
         body: JsonObject = json.loads(body_of(delivery, sees_people=bool(self.context.get("sees_people"))))
         return body
-
-
-def body_of(delivery: Delivery, *, sees_people: bool) -> str:
-    """Return the text that is sent; with guests only to those who may see them. Nothing is stored."""
-    with_people = delivery.subscription.includes_personal_data and sees_people
-    fill_bodies([delivery.event], with_people=with_people)
-    text: str = getattr(delivery.event, "personal_body" if with_people else "body")
-    return text
