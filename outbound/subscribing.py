@@ -102,8 +102,8 @@ def _check_news(
         is_same = (row.url, row.event_types) == (wanted.url, wanted.event_types)
         if is_same and set(row.organizations.all()) == set(organizations):
             words = _(
-                "This key has the same subscription already: %(number)d. Change that one, or have a new secret "
-                "made."
+                "This key has the same subscription already: %(number)d. Change that one, or have a new "
+                "secret made."
             )
             raise AlreadySubscribed(words % {"number": row.pk})
     if len(rows) >= MOST_PER_KEY:

@@ -152,7 +152,7 @@ class SubscriptionAdmin(HubAdmin[Subscription]):
         return [
             (gettext("Server"), row.shown_host),
             (gettext("Events"), which_text(row)),
-            (gettext("Waiting"), self.waits(row)),
+            (gettext("Waiting"), str(getattr(row, "waiting", 0))),
             (gettext("Last arrived"), self.last_arrived(row)),
             (gettext("Made by"), maker_text(row)),
         ]
