@@ -348,6 +348,10 @@ SPECTACULAR_SETTINGS = {
     "SCHEMA_PATH_PREFIX": "/api/v1",
     "COMPONENT_SPLIT_REQUEST": True,
     "PREPROCESSING_HOOKS": ["core.api.schema.without_slash"],
+    "POSTPROCESSING_HOOKS": [
+        "drf_spectacular.hooks.postprocess_schema_enums",
+        "outbound.api.described.describe_webhooks",
+    ],
     "ENUM_NAME_OVERRIDES": {
         "EventStatusEnum": "webhooks.models.inbox.EventStatus",
         "OrderStatusEnum": "orders.models.order.Status",
@@ -355,6 +359,9 @@ SPECTACULAR_SETTINGS = {
         "ReserveStatusEnum": "hall.models.ReserveStatus",
         "CommandKindEnum": "orders.models.command.CommandKind",
         "CommandStateEnum": "orders.models.command.CommandState",
+        "DeliveryStateEnum": "outbound.models.deliveries.DeliveryState",
+        "OutboundEventTypeEnum": "outbound.models.events.EventType",
+        "SubscriptionStateEnum": "outbound.states.Health",
         "LoyaltyOperationKindEnum": "loyalty.models.OperationKind",
         "LoyaltyOperationStateEnum": "loyalty.models.OperationState",
     },

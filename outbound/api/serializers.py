@@ -1,7 +1,6 @@
 """Subscriptions, deliveries and attempts, as the API shows and takes them."""
 
 import json
-from typing import TYPE_CHECKING
 
 from django.utils.translation import gettext as _
 from drf_spectacular.types import OpenApiTypes
@@ -19,11 +18,8 @@ from outbound.events.catalogue import SUBSCRIBABLE, unknown_types
 from outbound.models.deliveries import Delivery, DeliveryAttempt
 from outbound.models.events import EventType
 from outbound.models.subscriptions import Subscription
-from outbound.states import Health, Waiting, health_of
+from outbound.states import Health, health_of
 from outbound.subscribing import LONGEST_URL
-
-if TYPE_CHECKING:
-    from django_stubs_ext import WithAnnotations
 
 _TYPES = ", ".join(f"`{one.name.value}`" for one in SUBSCRIBABLE)
 
@@ -48,7 +44,7 @@ class SubscriptionSerializer(serializers.ModelSerializer[Subscription]):
         help_text="`not_answering`: nothing is sent but probes until it answers again. `paused`: it asked "
         "to wait. `disabled`: nothing is sent until it is enabled."
     )
-    waiting = serializers.SerializerMethodField(help_text="How many deliveries are still to be sent.")
+    waiting = serializers.IntegerField(read_only=True, help_text="How many deliveries are still to be sent.")
     event_types = serializers.ListField(
         child=serializers.CharField(), read_only=True, help_text="Empty: all of them."
     )
@@ -78,9 +74,6 @@ class SubscriptionSerializer(serializers.ModelSerializer[Subscription]):
     @extend_schema_field(serializers.ChoiceField(choices=Health.choices))
     def get_state(self, subscription: Subscription) -> str:
         return health_of(subscription, db_clock.now()).value
-
-    def get_waiting(self, subscription: "WithAnnotations[Subscription, Waiting]") -> int:
-        return subscription.waiting
 
 
 class SubscriptionWithSecretSerializer(SubscriptionSerializer):
