@@ -8,7 +8,7 @@ from django.utils.text import capfirst
 from django.utils.timezone import get_default_timezone
 from django.utils.translation import gettext, ngettext
 
-from core.display import EMPTY, ago_text, badge
+from core.display import EMPTY, badge, span_text
 from outbound.events.catalogue import SUBSCRIBABLE, title_of
 from outbound.models.deliveries import Delivery, DeliveryState
 from outbound.models.subscriptions import DisabledReason, Subscription
@@ -51,7 +51,7 @@ def health_note(subscription: Subscription, now: datetime) -> str:
         return str(subscription.get_disabled_reason_display()) if subscription.disabled_reason else ""
     if subscription.opened_at is not None:
         since = subscription.failing_since or subscription.opened_at
-        return gettext("since %(ago)s") % {"ago": ago_text(since, now)}
+        return gettext("for %(span)s") % {"span": span_text(now - since)}
     return explain(subscription.last_error)
 
 
@@ -64,7 +64,7 @@ def notices(subscription: Subscription, now: datetime) -> Iterator[Notice]:
         yield "bad", title, capfirst(str(reason)) + ("." if reason else "")
     elif health == Health.NOT_ANSWERING:
         since = subscription.failing_since or subscription.opened_at or now
-        title = gettext("Does not answer, since %(ago)s") % {"ago": ago_text(since, now)}
+        title = gettext("Has not answered for %(span)s") % {"span": span_text(now - since)}
         yield "bad", title, f"{why} " + gettext("The hub tries by itself, and sends all when it answers.")
     elif health == Health.PAUSED:
         yield "warn", gettext("The receiver asked to wait"), why
