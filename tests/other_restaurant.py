@@ -198,7 +198,9 @@ def _attention(make: Make, place: Organization, order: Order, now: datetime) -> 
     make(RuleSetting, organization=place)
     channel = make(Channel, address="json://example.com", rules=[], active_since=now)
     channel.restaurants.add(place)
-    subscription = make(Subscription, url="https://example.com", event_types=[])
+    subscription = make(
+        Subscription, url="https://example.com", event_types=[], previous_secret="", disabled_reason=""
+    )
     subscription.organizations.add(place)
     event = make(
         OutboundEvent,

@@ -47,7 +47,7 @@ _ALL = (
         EventType.ORDER_STATUS_CHANGED,
         EntityType.ORDER,
         _("Order: another status"),
-        _("The status changes; what changes along with it is named, too."),
+        _("The status changes, or the POS takes or refuses the order; other changes may come along."),
         examples.ORDER_STATUS_CHANGED,
     ),
     Entry(
