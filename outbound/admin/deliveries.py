@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from datetime import datetime
+from typing import TYPE_CHECKING, cast
 
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
@@ -22,7 +23,7 @@ from core.database import db_clock
 from core.display import EMPTY, clock, stacked, truncated
 from core.errors import HubError
 from organizations.admin.filters import moment_range_filter, restaurant_filter
-from organizations.admin.zones import has_many_zones
+from organizations.admin.zones import InZones, naming_zones
 from outbound import acts
 from outbound.access import ACT, body_of
 from outbound.admin.display import answer_text, state_badge, zone_of
@@ -32,6 +33,11 @@ from outbound.models.events import EntityType
 from outbound.models.subscriptions import Subscription
 from outbound.sending.errors import explain
 from outbound.subscribing import sees_people
+
+if TYPE_CHECKING:
+    from django_stubs_ext import WithAnnotations
+
+    Listed = WithAnnotations[Delivery, InZones]
 
 _NAME = "outbound_delivery"
 
@@ -66,7 +72,8 @@ class DeliveryAdmin(MirrorAdmin[Delivery]):
     empty_words = _("Nothing was sent yet: somebody has to subscribe first.")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Delivery]:
-        return super().get_queryset(request).select_related("subscription", "event__organization")
+        rows = super().get_queryset(request).select_related("subscription", "event__organization")
+        return naming_zones(rows)
 
     def list_rows(self, rows: QuerySet[Delivery]) -> QuerySet[Delivery]:
         return rows.defer("event__body", "event__personal_body", "event__changes", "subscription__url")
@@ -77,15 +84,15 @@ class DeliveryAdmin(MirrorAdmin[Delivery]):
         return {
             "title": title_of(row.event.event_type),
             "badge": state_badge(row),
-            "headline": self._headline(row),
+            "headline": self._headline(cast("Listed", row)),
             "notices": self._notices(row, shows_people=shows_people),
             "body": json.dumps(json.loads(text), ensure_ascii=False, indent=2),
-            "lines": [self._line(row, one) for one in row.log.all()],
+            "lines": [self._line(cast("Listed", row), one) for one in row.log.all()],
             "may_act": request.user.has_perm(ACT),
             "delivery": row,
         }
 
-    def _headline(self, row: Delivery) -> list[tuple[str, object]]:
+    def _headline(self, row: Listed) -> list[tuple[str, object]]:
         return [
             (gettext("Subscription"), row.subscription.name),
             (gettext("Server"), row.subscription.shown_host),
@@ -112,7 +119,7 @@ class DeliveryAdmin(MirrorAdmin[Delivery]):
             found.append(("info", gettext("Personal data is hidden"), words))
         return found
 
-    def _line(self, row: Delivery, one: DeliveryAttempt) -> dict[str, object]:
+    def _line(self, row: Listed, one: DeliveryAttempt) -> dict[str, object]:
         return {
             "at": self._clock(one.began_at, row),
             "took": one.duration_ms,
@@ -121,8 +128,8 @@ class DeliveryAdmin(MirrorAdmin[Delivery]):
             "is_probe": one.is_probe,
         }
 
-    def _clock(self, moment: datetime | None, row: Delivery) -> SafeString:
-        has_offset = row.event.organization is None or has_many_zones()
+    def _clock(self, moment: datetime | None, row: Listed) -> SafeString:
+        has_offset = row.event.organization is None or row.is_many_zones
         return clock(moment, zone_of(row), now=db_clock.now(), seconds=True, with_offset=has_offset)
 
     # --- sending again ---------------------------------------------------------------------------------
@@ -165,7 +172,7 @@ class DeliveryAdmin(MirrorAdmin[Delivery]):
     # --- columns ---------------------------------------------------------------------------------------
 
     @admin.display(description=_("created"))
-    def created(self, row: Delivery) -> SafeString:
+    def created(self, row: Listed) -> SafeString:
         return self._clock(row.created_at, row)
 
     @admin.display(description=_("event"))
@@ -194,6 +201,6 @@ class DeliveryAdmin(MirrorAdmin[Delivery]):
         return EMPTY if row.last_status is None else str(row.last_status)
 
     @admin.display(description=_("arrived"))
-    def arrived(self, row: Delivery) -> SafeString:
+    def arrived(self, row: Listed) -> SafeString:
         is_there = row.state == DeliveryState.DELIVERED
         return self._clock(row.finished_at if is_there else None, row)
