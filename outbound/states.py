@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import TypedDict
 
 from django.db.models import Count, Q, QuerySet, TextChoices
-from django.utils.translation import gettext_lazy as _
+from django.utils.translation import gettext_lazy as _, pgettext_lazy
 
 from outbound.models.deliveries import DeliveryState
 from outbound.models.subscriptions import Subscription
@@ -21,7 +21,7 @@ class Health(TextChoices):
     UNTRIED = "untried", _("nothing was sent yet")
     NOT_ANSWERING = "not_answering", _("does not answer")
     PAUSED = "paused", _("asked to wait")
-    DISABLED = "disabled", _("switched off")
+    DISABLED = "disabled", pgettext_lazy("subscription", "switched off")
 
 
 def health_of(subscription: Subscription, now: datetime) -> Health:

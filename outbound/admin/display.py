@@ -52,12 +52,16 @@ def health_note(subscription: Subscription, now: datetime) -> str:
     if subscription.opened_at is not None:
         since = subscription.failing_since or subscription.opened_at
         return gettext("for %(span)s") % {"span": span_text(now - since)}
-    return explain(subscription.last_error)
+    return _why(subscription)
+
+
+def _why(subscription: Subscription) -> str:
+    return explain(subscription.last_error) if subscription.last_error else ""
 
 
 def notices(subscription: Subscription, now: datetime) -> Iterator[Notice]:
     health = health_of(subscription, now)
-    why = explain(subscription.last_error)
+    why = _why(subscription)
     if health == Health.DISABLED:
         reason = subscription.get_disabled_reason_display() if subscription.disabled_reason else ""
         title = gettext("Nothing is sent: it is switched off")
@@ -117,7 +121,7 @@ def answer_text(status: int | None, error: str) -> str:
     """Say what came of an attempt: the status, or why there was none."""
     if status is not None:
         return str(status)
-    return explain(error) or EMPTY
+    return explain(error) if error else EMPTY
 
 
 def zone_of(delivery: Delivery) -> tzinfo:

@@ -4,7 +4,7 @@ from typing import Any
 
 from django import forms
 from django.utils.translation import gettext, gettext_lazy as _
-from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget
+from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget, UnfoldAdminTextareaWidget
 
 from core.access import AnyUser
 from organizations.access import is_restricted
@@ -37,7 +37,7 @@ class SubscriptionForm(forms.ModelForm):  # type: ignore[type-arg]  # not subscr
             *("name", "url", "is_active", "event_types", "organizations", "includes_personal_data"),
             "description",
         )
-        widgets = {"organizations": UnfoldAdminCheckboxSelectMultipleWidget}
+        widgets = {"description": UnfoldAdminTextareaWidget(attrs={"rows": 2})}
         help_texts = {
             "organizations": _("None ticked: all of them, and what is about the hub itself."),
             "includes_personal_data": _(
@@ -51,7 +51,7 @@ class SubscriptionForm(forms.ModelForm):  # type: ignore[type-arg]  # not subscr
         if "event_types" in self.fields:
             self.fields["event_types"].choices = self._type_choices()  # type: ignore[attr-defined]
             self.fields["event_types"].help_text = _(
-                "None ticked: all of them, and those that are added later."
+                "None ticked: all events, and those that are added later."
             )
         if "organizations" in self.fields and is_restricted(self.user):
             self.fields["organizations"].required = True

@@ -6,22 +6,26 @@ from collections.abc import Callable, Sequence
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, cast
 
+from django import forms
 from django.contrib import admin, messages
 from django.contrib.auth.models import User
 from django.core.exceptions import PermissionDenied
-from django.db.models import QuerySet
+from django.db.models import Field, QuerySet
 from django.forms import ModelForm
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import URLPattern, path, reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext, gettext_lazy as _, ngettext, pgettext, pgettext_lazy
+from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget
 
+from core.access import visible_to
 from core.admin.base import Context, HubAdmin
 from core.admin.list_links import keep_filters
 from core.database import db_clock
 from core.display import EMPTY, ago_text, stacked
 from core.errors import HubError
+from organizations.models.organization import Organization
 from outbound import acts, subscribing
 from outbound.access import ACT, CHANGE
 from outbound.admin.display import (
@@ -85,6 +89,21 @@ class SubscriptionAdmin(HubAdmin[Subscription]):
     def get_queryset(self, request: HttpRequest) -> QuerySet[Subscription]:
         rows = super().get_queryset(request).select_related("api_key", "created_by")
         return with_waiting(rows).prefetch_related("organizations")
+
+    def formfield_for_dbfield(
+        self,
+        db_field: Field[Any, Any],
+        request: HttpRequest,
+        **kwargs: Any,
+    ) -> forms.Field | None:
+        if db_field.name == "organizations":
+            # Checkboxes, without Django's menu that adds a restaurant.
+            return db_field.formfield(
+                queryset=visible_to(request.user, Organization.objects.all()),
+                help_text=SubscriptionForm.Meta.help_texts["organizations"],
+                widget=UnfoldAdminCheckboxSelectMultipleWidget(),
+            )
+        return super().formfield_for_dbfield(db_field, request, **kwargs)
 
     def get_fieldsets(
         self, request: HttpRequest, obj: Subscription | None = None
