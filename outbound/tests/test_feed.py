@@ -181,15 +181,14 @@ def test_a_long_id_fits_an_index() -> None:
 def test_each_is_told_what_it_wants_of_its_restaurants() -> None:
     make_organization()
     other = make_other_organization()
-    key = make_key(ORGANIZATION_ID, name="limited")
+    make_key(ORGANIZATION_ID, name="limited")
     owner = ApiKey.objects.get()
     everything = subscribe()
     elsewhere = subscribe(None, other)
     created = subscribe(event_types=["order.created"])
     limited = subscribe(api_key=owner)
     subscribe(None, other, api_key=owner)
-    off = subscribe(is_active=False)
-    assert key and off
+    subscribe(is_active=False)
 
     order = make_order()
     Order.objects.filter(pk=order.pk).update(status="Closed")

@@ -7,8 +7,8 @@ from http.server import BaseHTTPRequestHandler
 from typing import Any
 
 import pytest
+from django.conf import LazySettings
 from django.core.management import call_command
-from pytest_django.fixtures import SettingsWrapper
 from standardwebhooks import Webhook
 
 from core.database import db_clock
@@ -28,7 +28,7 @@ pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture(autouse=True)
-def _private(settings: SettingsWrapper) -> None:
+def _private(settings: LazySettings) -> None:
     settings.OUTBOUND_ALLOW_PRIVATE_ADDRESSES = True
     make_organization()
 
@@ -316,7 +316,7 @@ def test_a_kept_connection_that_was_closed_costs_no_attempt() -> None:
 @pytest.mark.parametrize(
     "host", ["127.0.0.1", "localhost", "[::1]", "2130706433", "169.254.169.254", "10.0.0.1"]
 )
-def test_private_addresses_are_refused_at_both_ends(host: str, settings: SettingsWrapper) -> None:
+def test_private_addresses_are_refused_at_both_ends(host: str, settings: LazySettings) -> None:
     settings.OUTBOUND_ALLOW_PRIVATE_ADDRESSES = False
     with pytest.raises(BadAddress):
         acts.check_url(f"https://{host}/hook")
@@ -331,7 +331,7 @@ def test_private_addresses_are_refused_at_both_ends(host: str, settings: Setting
 
 
 def test_a_name_that_leads_to_a_private_address_is_refused(
-    settings: SettingsWrapper, monkeypatch: pytest.MonkeyPatch
+    settings: LazySettings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     settings.OUTBOUND_ALLOW_PRIVATE_ADDRESSES = False
     asked = []
