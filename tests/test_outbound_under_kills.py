@@ -106,8 +106,11 @@ def test_every_commit_arrives_in_order_whatever_dies(tmp_path: Any) -> None:
     came: defaultdict[str, list[Got]] = defaultdict(list)
     for entity, message_id, _state in found["sent"]:
         written[entity].append(message_id)
-    for got in {one.message_id: one for one in reversed(endpoint.got)}.values():
-        came[f"order/{got.body['data']['id']}"].insert(0, got)
+    first: dict[str, Got] = {}
+    for got in endpoint.got:
+        first.setdefault(got.message_id, got)
+    for got in first.values():
+        came[f"order/{got.body['data']['id']}"].append(got)
     assert {entity: [one.message_id for one in those] for entity, those in came.items()} == written
     assert set(written) == set(found["statuses"])
     for entity, those in came.items():
