@@ -29,7 +29,9 @@ SUBSCRIBE = """
 from outbound.models.subscriptions import Subscription
 from outbound.sending.signing import new_secret
 for url in ("%s", "http://127.0.0.1:9/nobody"):
-    Subscription.objects.create(name=url, url=url, secret=new_secret())
+    Subscription.objects.create(name=url, url=url, secret=new_secret(), event_types=[
+        "order.created", "order.status_changed", "order.updated",
+    ])
 """
 DUMP = """
 import json
