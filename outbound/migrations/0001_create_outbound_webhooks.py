@@ -305,7 +305,8 @@ class Migration(migrations.Migration):
                 "db_table": "outbound_attempts",
                 "ordering": ("id",),
                 "indexes": [
-                    models.Index(models.F("delivery"), models.F("id"), name="outbound_attempts_delivery")
+                    models.Index(models.F("delivery"), models.F("id"), name="outbound_attempts_delivery"),
+                    models.Index(models.F("began_at"), name="outbound_attempts_began"),
                 ],
             },
         ),

@@ -125,7 +125,10 @@ class DeliveryAttempt(models.Model):
         ordering = ("id",)
         verbose_name = _("attempt")
         verbose_name_plural = _("attempts")
-        indexes = [models.Index("delivery", "id", name="outbound_attempts_delivery")]
+        indexes = [
+            models.Index("delivery", "id", name="outbound_attempts_delivery"),
+            models.Index("began_at", name="outbound_attempts_began"),
+        ]
 
     def __str__(self) -> str:
         return f"{self.began_at:%Y-%m-%d %H:%M:%S} {self.status or self.error}"

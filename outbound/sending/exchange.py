@@ -47,6 +47,7 @@ class Exchange:
         self._kept, self._may_be_private = kept, may_be_private
         self._until = time.monotonic() + WITHIN_S
         self._connection: Connection | None = None
+        self._socket: socket.socket | None = None
         self._is_cut = False
 
     @property
@@ -56,7 +57,8 @@ class Exchange:
     def cut(self) -> None:
         """End the connection, so that whoever waits at it goes on."""
         self._is_cut = True
-        if self._connection is not None and (sock := self._connection.sock) is not None:
+        sock = self._socket or (self._connection.sock if self._connection else None)
+        if sock is not None:
             with contextlib.suppress(OSError):
                 socket.socket.shutdown(sock, socket.SHUT_RDWR)
 
@@ -93,7 +95,7 @@ class Exchange:
         return self._ask_over(connect_to(self._url, may_be_private=self._may_be_private))
 
     def _ask_over(self, connection: Connection) -> tuple[int, str, float | None]:
-        self._connection = connection
+        self._connection, self._socket = connection, None
         if self._is_cut:
             raise TimeoutError
         try:
@@ -107,6 +109,8 @@ class Exchange:
             )
             # Of each wait for a piece; all of them together end with ``cut``.
             connection.timeout = max(0.1, self._until - time.monotonic())
+            # An answer that ends with its connection takes the socket away from it.
+            self._socket = connection.sock
             response = connection.getresponse()
             answer, is_whole = _read(response)
         except BaseException:

@@ -13,6 +13,7 @@ from orders.models.command import CommandKind, OrderCommand
 from orders.models.order import MergedOrder, Order
 from organizations.models.api_keys import ApiKey
 from organizations.models.stop_lists import StopListItem
+from outbound.events.rendering import render_bodies
 from outbound.feed import bodies
 from outbound.feed.fan_out import fan_out
 from outbound.models.deliveries import Delivery
@@ -181,15 +182,14 @@ def test_a_long_id_fits_an_index() -> None:
 def test_each_is_told_what_it_wants_of_its_restaurants() -> None:
     make_organization()
     other = make_other_organization()
-    key = make_key(ORGANIZATION_ID, name="limited")
+    make_key(ORGANIZATION_ID, name="limited")
     owner = ApiKey.objects.get()
     everything = subscribe()
     elsewhere = subscribe(None, other)
     created = subscribe(event_types=["order.created"])
     limited = subscribe(api_key=owner)
     subscribe(None, other, api_key=owner)
-    off = subscribe(is_active=False)
-    assert key and off
+    subscribe(is_active=False)
 
     order = make_order()
     Order.objects.filter(pk=order.pk).update(status="Closed")
@@ -247,7 +247,7 @@ def test_an_event_that_cannot_be_rendered_is_told_with_what_it_holds(monkeypatch
     make_organization()
     subscribe()
     order, odd = make_order(), make_order(iiko_order_id="odd")
-    rendered = bodies.render_bodies
+    rendered = render_bodies
 
     def broken(events: Any, *, with_people: bool) -> dict[int, str]:
         if any(event.row_id == odd.pk for event in events):

@@ -7,8 +7,8 @@ from http.server import BaseHTTPRequestHandler
 from typing import Any
 
 import pytest
+from django.conf import LazySettings
 from django.core.management import call_command
-from pytest_django.fixtures import SettingsWrapper
 from standardwebhooks import Webhook
 
 from core.database import db_clock
@@ -21,6 +21,9 @@ from outbound.models.events import OutboundEvent
 from outbound.models.subscriptions import Subscription
 from outbound.retention import forget_old_events
 from outbound.sending import exchange, schedule
+from outbound.sending.claims import claim_due
+from outbound.sending.connections import Kept
+from outbound.sending.outcomes import Outcome, record
 from outbound.tests.endpoints import Endpoint, Got, listening, send_all, subscribe
 from tests.builders import ORGANIZATION_ID, make_organization
 
@@ -28,7 +31,7 @@ pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture(autouse=True)
-def _private(settings: SettingsWrapper) -> None:
+def _private(settings: LazySettings) -> None:
     settings.OUTBOUND_ALLOW_PRIVATE_ADDRESSES = True
     make_organization()
 
@@ -316,7 +319,7 @@ def test_a_kept_connection_that_was_closed_costs_no_attempt() -> None:
 @pytest.mark.parametrize(
     "host", ["127.0.0.1", "localhost", "[::1]", "2130706433", "169.254.169.254", "10.0.0.1"]
 )
-def test_private_addresses_are_refused_at_both_ends(host: str, settings: SettingsWrapper) -> None:
+def test_private_addresses_are_refused_at_both_ends(host: str, settings: LazySettings) -> None:
     settings.OUTBOUND_ALLOW_PRIVATE_ADDRESSES = False
     with pytest.raises(BadAddress):
         acts.check_url(f"https://{host}/hook")
@@ -331,7 +334,7 @@ def test_private_addresses_are_refused_at_both_ends(host: str, settings: Setting
 
 
 def test_a_name_that_leads_to_a_private_address_is_refused(
-    settings: SettingsWrapper, monkeypatch: pytest.MonkeyPatch
+    settings: LazySettings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     settings.OUTBOUND_ALLOW_PRIVATE_ADDRESSES = False
     asked = []
@@ -345,7 +348,7 @@ def test_a_name_that_leads_to_a_private_address_is_refused(
         make_order()
         fan_out()
         monkeypatch.setattr("outbound.sending.connections.socket.getaddrinfo", resolve)
-        kept = exchange.Kept()
+        kept = Kept()
         answer = exchange.Exchange(
             f"http://shop.example:{endpoint.port}/", {}, "{}", kept=kept, may_be_private=False
         ).run()
@@ -420,8 +423,8 @@ def test_a_dead_endpoint_is_probed_and_costs_no_attempts_until_it_is_back() -> N
         pass_time(seconds=150)
         send_all()
 
-    subscription.refresh_from_db()
-    assert (subscription.opened_at, subscription.failures, subscription.last_error) == (None, 0, "")
+    again = Subscription.objects.get()
+    assert (again.opened_at, again.failures, again.last_error) == (None, 0, "")
     assert [one.state for one in Delivery.objects.all()] == ["delivered"] * len(orders)
 
 
@@ -449,8 +452,7 @@ def test_one_message_that_is_refused_does_not_stand_for_all() -> None:
         Subscription.objects.update(next_probe_at=db_clock.now())
         send_all()
 
-    subscription.refresh_from_db()
-    assert subscription.opened_at is None
+    assert Subscription.objects.get().opened_at is None
     assert Delivery.objects.latest("position").state == DeliveryState.DELIVERED
 
 
@@ -615,18 +617,11 @@ def test_a_worker_whose_lease_is_over_changes_nothing_but_the_log() -> None:
         subscribe(endpoint)
         make_order()
 
-        def lose(_got: Got) -> None:
-            # As if another worker had taken it meanwhile.
-            moment = db_clock.now() + timedelta(minutes=5)
-            Delivery.objects.update(lease_until=moment)
-
         fan_out()
-        from outbound.sending.claims import claim_due
-        from outbound.sending.outcomes import Outcome, record
-
         now = db_clock.now()
         (claim,) = claim_due(lambda _one, _ready: 1, now=now)
-        lose(Got("", {}, ""))
+        # As if another worker had taken it meanwhile.
+        Delivery.objects.update(lease_until=now + timedelta(minutes=5))
         record([Outcome(claim, exchange.Answer(200, ""), now)], now=now)
 
     assert states() == [("pending", 0, "")]
