@@ -150,6 +150,10 @@ API_ACTIONS_PER_MINUTE = _whole_number("API_ACTIONS_PER_MINUTE", 600, lowest=0)
 NOTIFY_ALLOW_PRIVATE_ADDRESSES = _flag("NOTIFY_ALLOW_PRIVATE_ADDRESSES", default=False)
 # Days that what was sent, or not, is kept.
 NOTIFICATIONS_RETENTION_DAYS = _whole_number("NOTIFICATIONS_RETENTION_DAYS", 30, lowest=1)
+# Whether outbound webhooks may go to this machine and the local network, and without TLS.
+OUTBOUND_ALLOW_PRIVATE_ADDRESSES = _flag("OUTBOUND_ALLOW_PRIVATE_ADDRESSES", default=False)
+# Days that outbound events are kept, with their deliveries.
+OUTBOUND_RETENTION_DAYS = _whole_number("OUTBOUND_RETENTION_DAYS", 30, lowest=1)
 # Off in tests, which write the log of calls themselves.
 IIKO_CALL_LOG_THREAD = True
 # Open boards that ask within so many seconds are given one answer; 0: each its own.
@@ -192,6 +196,7 @@ INSTALLED_APPS = [
     "webhooks",
     "analytics",
     "attention",
+    "outbound",
     "console",
     "iikohub",
     *_DEVELOPMENT_APPS,
@@ -360,6 +365,7 @@ SPECTACULAR_SETTINGS = {
     "PREPROCESSING_HOOKS": ["core.api.schema.without_slash"],
     "POSTPROCESSING_HOOKS": [
         "drf_spectacular.hooks.postprocess_schema_enums",
+        "outbound.api.described.describe_webhooks",
         "core.api.schema.without_parameter_titles",
         "iikohub.api_examples.with_examples",
     ],
@@ -370,6 +376,9 @@ SPECTACULAR_SETTINGS = {
         "ReserveStatusEnum": "hall.models.ReserveStatus",
         "CommandKindEnum": "orders.models.command.CommandKind",
         "CommandStateEnum": "orders.models.command.CommandState",
+        "DeliveryStateEnum": "outbound.models.deliveries.DeliveryState",
+        "OutboundEventTypeEnum": "outbound.models.events.EventType",
+        "SubscriptionStateEnum": "outbound.states.Health",
         "LoyaltyOperationKindEnum": "loyalty.models.OperationKind",
         "LoyaltyOperationStateEnum": "loyalty.models.OperationState",
     },

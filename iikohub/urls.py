@@ -28,6 +28,7 @@ urlpatterns = [
     path("api/v1/", include("analytics.api.urls")),
     path("api/v1/", include("organizations.api.urls")),
     path("api/v1/", include("attention.api.urls")),
+    path("api/v1/", include("outbound.api.urls")),
     re_path(r"^api/v1(?:/|$)", UnknownAddress.as_view(), name="unknown-address"),
     re_path(r"^api/schema/?$", SchemaView.as_view(), name="schema"),
     re_path(r"^api/docs/?$", SpectacularSwaggerSplitView.as_view(url_name="schema"), name="docs"),

@@ -51,6 +51,7 @@ PATHS = {
     "attention.attentionitem": "organization_id",
     "attention.attentionentry": "item__organization_id",
     "attention.rulesetting": "organization_id",
+    "outbound.outboundevent": "organization_id",
     "iikohub.zoneconfirmation": "organization_id",
 }
 
@@ -75,15 +76,28 @@ def _keys_within(_user: AnyUser, restaurants: Collection[str]) -> Q:
 
 def _channels_within(_user: AnyUser, restaurants: Collection[str]) -> Q:
     """Match the channels of notifications that tell of nothing but these restaurants."""
-    return _named_within("pk", restaurants)
+    return _named_within("notification_channels", "pk", restaurants)
 
 
 def _notifications_within(_user: AnyUser, restaurants: Collection[str]) -> Q:
-    return _named_within("channel_id", restaurants)
+    return _named_within("notification_channels", "channel_id", restaurants)
 
 
-def _named_within(channel: str, restaurants: Collection[str]) -> Q:
-    named = Organization.objects.filter(notification_channels=OuterRef(channel))
+def _subscriptions_within(_user: AnyUser, restaurants: Collection[str]) -> Q:
+    """Match the subscriptions of outbound webhooks that are told of nothing but these restaurants."""
+    return _named_within("outbound_subscriptions", "pk", restaurants)
+
+
+def _deliveries_within(_user: AnyUser, restaurants: Collection[str]) -> Q:
+    return _named_within("outbound_subscriptions", "subscription_id", restaurants)
+
+
+def _attempts_within(_user: AnyUser, restaurants: Collection[str]) -> Q:
+    return _named_within("outbound_subscriptions", "delivery__subscription_id", restaurants)
+
+
+def _named_within(relation: str, row: str, restaurants: Collection[str]) -> Q:
+    named = Organization.objects.filter(**{relation: OuterRef(row)})
     return Q(Exists(named.filter(iiko_id__in=restaurants))) & ~Q(
         Exists(named.exclude(iiko_id__in=restaurants))
     )
@@ -101,6 +115,9 @@ OTHERWISE: dict[str, Decides] = {
     "organizations.apikey": _keys_within,
     "attention.channel": _channels_within,
     "attention.notification": _notifications_within,
+    "outbound.subscription": _subscriptions_within,
+    "outbound.delivery": _deliveries_within,
+    "outbound.deliveryattempt": _attempts_within,
     "auth.user": _people_within,
     "auth.group": _of_everybody,
     "auth.permission": _of_everybody,

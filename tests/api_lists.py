@@ -12,16 +12,26 @@ from analytics.counting.progress import begin_rebuilding, take_step
 from hall.models import Reserve, TableOrder
 from loyalty.models import Customer, LoyaltyOperation, OperationKind, OperationState, Wallet
 from orders.models.order import Order
+from organizations.models.api_keys import ApiKey
 from organizations.models.connection import ApiCall
 from organizations.models.dictionaries import Courier
 from organizations.models.organization import Organization, TerminalGroup
 from organizations.models.shifts import Shift
 from organizations.models.stop_lists import StopListItem
+from outbound.models.subscriptions import Subscription
+from outbound.tests.deliveries import make_delivery
+from outbound.tests.endpoints import subscribe
 from tests.attention_items import make_item
 from tests.builders import cloud_event, post
 from webhooks.models.inbox import WebhookConfig
 
 API = "/api/v1/"
+BY_METHOD = {
+    "webhooks/configs": "webhooks.view_webhookconfig",
+    "subscriptions": "outbound.view_subscription",
+    "deliveries": "outbound.view_delivery",
+}
+"""What reading takes where the permission depends on what is asked."""
 NOON = datetime(2026, 3, 14, 12, tzinfo=UTC)
 
 
@@ -43,9 +53,9 @@ class ApiList:
 
     @property
     def permission(self) -> str:
-        """What a person needs to read it; the settings of webhooks ask by method."""
+        """What a person needs to read it; some ask by method."""
         needed = getattr(self.view, "staff_permission", None)
-        return needed if isinstance(needed, str) else "webhooks.view_webhookconfig"
+        return needed if isinstance(needed, str) else BY_METHOD[self.path]
 
 
 def _patterns(patterns: Any) -> Iterator[URLPattern]:
@@ -185,6 +195,20 @@ def _attention(organization: Organization, count: int) -> None:
         make_item(organization)
 
 
+def _subscriptions(organization: Organization, count: int) -> None:
+    """Make subscriptions of the newest key: each sees its own alone."""
+    key = ApiKey.objects.order_by("pk").last()
+    for _number in range(count):
+        subscribe(None, organization, api_key=key)
+
+
+def _deliveries(organization: Organization, count: int) -> None:
+    _subscriptions(organization, 1)
+    subscription = Subscription.objects.latest("pk")
+    for _number in range(count):
+        make_delivery(subscription, organization)
+
+
 ROWS: dict[str, Callable[[Organization, int], None]] = {
     "webhooks/events": _events,
     "webhooks/configs": _one_of_each,
@@ -201,6 +225,8 @@ ROWS: dict[str, Callable[[Organization, int], None]] = {
     "logs": _calls,
     "analytics": _days,
     "attention": _attention,
+    "subscriptions": _subscriptions,
+    "deliveries": _deliveries,
 }
 """What makes rows of one restaurant; a new list needs an entry."""
 

@@ -35,6 +35,9 @@ from organizations.models.dictionaries import Courier, DictionaryEntry, Dictiona
 from organizations.models.organization import Organization, TerminalGroup
 from organizations.models.shifts import Shift
 from organizations.models.stop_lists import StopListGroup, StopListItem, StopListReading
+from outbound.models.deliveries import Delivery, DeliveryAttempt
+from outbound.models.events import OutboundEvent
+from outbound.models.subscriptions import Subscription
 from webhooks.models.inbox import WebhookConfig, WebhookEvent
 from webhooks.models.reconciliation import LinkHealth, OrderSync
 
@@ -206,6 +209,25 @@ def _attention(make: Make, place: Organization, order: Order, now: datetime) -> 
     make(RuleSetting, organization=place)
     channel = make(Channel, address="json://example.com", rules=[], active_since=now)
     channel.restaurants.add(place)
+    subscription = make(
+        Subscription, url="https://example.com", event_types=[], previous_secret="", disabled_reason=""
+    )
+    subscription.organizations.add(place)
+    event = make(
+        OutboundEvent,
+        organization=place,
+        event_type="order.created",
+        entity_type="order",
+        entity_id=str(order.pk),
+        row_id=order.pk,
+        occurred_at=now,
+        body='{"data":{"x":"qzxelsewhere"}}',
+        personal_body=None,
+    )
+    delivery = make(
+        Delivery, subscription=subscription, event=event, position=1, state="failed", created_at=now
+    )
+    make(DeliveryAttempt, delivery=delivery, began_at=now, duration_ms=1)
     make(Notification, channel=channel, item=item, kind=Kind.NEW, state=SendState.FAILED, planned_at=now)
 
 

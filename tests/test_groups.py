@@ -21,6 +21,8 @@ from orders.models.command import OrderCommand
 from orders.models.order import Order
 from orders.permissions import PERMISSIONS as ACTIONS
 from organizations.models.connection import ApiLogin
+from outbound.tests.deliveries import make_delivery
+from outbound.tests.endpoints import subscribe
 from tests.builders import cloud_event, drain, make_hold, make_organization, post
 from webhooks.models.inbox import WebhookConfig, WebhookEvent
 
@@ -55,16 +57,19 @@ SEES: dict[str, set[str]] = {
     "attention.channel": SETS_UP,
     "attention.notification": SETS_UP,
     "audit.auditentry": SETS_UP,
+    "outbound.subscription": SETS_UP,
+    "outbound.delivery": SETS_UP,
     "auth.user": SETS_UP,
     "auth.group": SETS_UP,
     "axes.accessfailurelog": set(),  # superusers alone
 }
 ADDS = {"organizations.organization", "organizations.apilogin", "organizations.apikey"} | {
     *("webhooks.webhookconfig", "attention.rulesetting", "attention.channel"),
+    "outbound.subscription",
     "auth.user",
     "auth.group",
 }
-DELETES = {"auth.user", "auth.group", "attention.rulesetting", "attention.channel"}
+DELETES = {"auth.user", "auth.group", "attention.rulesetting", "attention.channel", "outbound.subscription"}
 
 # Pages besides those that every list has: what they are called with, and who may open them.
 PAGES: dict[str, tuple[tuple[str, ...], set[str]]] = {
@@ -105,6 +110,11 @@ PAGES: dict[str, tuple[tuple[str, ...], set[str]]] = {
     "auth_user_two_steps_off": (("user",), SETS_UP),
     "auth_user_sign_out": (("user",), SETS_UP),
     "attention_channel_test": (("channel",), SETS_UP),
+    "outbound_subscription_test": (("subscription",), SETS_UP),
+    "outbound_subscription_rotate": (("subscription",), SETS_UP),
+    "outbound_subscription_enable": (("subscription",), SETS_UP),
+    "outbound_subscription_redeliver": (("subscription",), SETS_UP),
+    "outbound_delivery_redeliver": (("delivery",), SETS_UP),
 }
 
 
@@ -142,6 +152,7 @@ def rows() -> dict[str, Any]:
     now, order = timezone.now(), Order.objects.get()
     hold = make_hold(organization)
     command = OrderCommand.objects.create(order=order, kind="cancel", requested_by="x", created_at=now)
+    delivery = make_delivery(subscribe())
     return {
         "order": order.pk,
         "command": command.pk,
@@ -154,6 +165,8 @@ def rows() -> dict[str, Any]:
         "user": User.objects.create_user("another").pk,
         "run": uuid4(),
         "channel": make_channel().pk,
+        "subscription": delivery.subscription_id,
+        "delivery": delivery.pk,
     }
 
 
@@ -210,6 +223,7 @@ def test_group_changes_and_acts(person: User, group: str) -> None:
             "auth.group": {"delete_selected"},
             "attention.rulesetting": {"delete_selected"},
             "attention.channel": {"delete_selected"},
+            "outbound.subscription": {"delete_selected"},
         }
         if sets_up
         else {}
@@ -278,6 +292,7 @@ def test_docs_say_the_same(client: Client) -> None:
     [
         ("loyalty", "0004_let_groups_use_loyalty", OPERATOR),
         ("attention", "0002_let_groups_use_attention", DISPATCHER),
+        ("outbound", "0003_let_administrators_subscribe", ADMINISTRATOR),
     ],
 )
 def test_migration_that_lets_groups_can_be_taken_back(app: str, name: str, group: str) -> None:

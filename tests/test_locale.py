@@ -17,6 +17,7 @@ APPS = (
     "analytics",
     "attention",
     "audit",
+    "outbound",
     "console",
     "core",
     "iikohub",

@@ -32,7 +32,7 @@ AFTER = {
     "webhooks": "0013_rename_labels",
 }
 
-YOUNGER = {"analytics", "attention", "audit", "console", "iikohub"}
+YOUNGER = {"analytics", "attention", "audit", "console", "iikohub", "outbound"}
 """Apps that stand on what came after."""
 
 COLUMNS = {

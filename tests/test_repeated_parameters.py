@@ -62,6 +62,8 @@ OF_SEVERAL_VALUES = {
     "couriers": {"organization_id"},
     "terminal-groups": {"organization_id"},
     "organizations": set(),
+    "subscriptions": set(),
+    "deliveries": {"state", "event_type", "organization_id"},
 }
 
 

@@ -63,6 +63,11 @@ ROWS: dict[str, tuple[str, ...]] = {
     "admin:auth_user_two_steps_off": ("auth.user",),
     "admin:auth_user_sign_out": ("auth.user",),
     "admin:attention_channel_test": ("attention.channel",),
+    "admin:outbound_subscription_test": ("outbound.subscription",),
+    "admin:outbound_subscription_rotate": ("outbound.subscription",),
+    "admin:outbound_subscription_enable": ("outbound.subscription",),
+    "admin:outbound_subscription_redeliver": ("outbound.subscription",),
+    "admin:outbound_delivery_redeliver": ("outbound.delivery",),
     "first_steps:register-one": ("organizations.organization",),
     "console:order": ("orders.order",),
     "console:seen": ("orders.order",),
@@ -97,6 +102,13 @@ ROWS: dict[str, tuple[str, ...]] = {
     "attention-resolve": ("attention.attentionitem",),
     "attention-snooze": ("attention.attentionitem",),
     "attention-reopen": ("attention.attentionitem",),
+    "subscription-detail": ("outbound.subscription",),
+    "subscription-test": ("outbound.subscription",),
+    "subscription-rotate-secret": ("outbound.subscription",),
+    "subscription-enable": ("outbound.subscription",),
+    "subscription-redeliver": ("outbound.subscription",),
+    "delivery-detail": ("outbound.delivery",),
+    "delivery-redeliver": ("outbound.delivery",),
 }
 # What shows no row by its parameter.
 OF_NOTHING = {

@@ -24,6 +24,8 @@ class AdvisoryLock(IntEnum):
     IDEMPOTENCY_KEY = 0x11C5
     ATTENTION = 0x11C6
     """One pass over the rules at a time (``attention.watch``)."""
+    OUTBOUND = 0x11C7
+    """One worker at a time puts outbound events in order (``outbound.feed.fan_out``)."""
 
 
 def acquire(lock: AdvisoryLock, name: str) -> None:
@@ -33,3 +35,10 @@ def acquire(lock: AdvisoryLock, name: str) -> None:
     """
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_xact_lock(%s, hashtext(%s))", [lock.value, name])
+
+
+def try_acquire(lock: AdvisoryLock, name: str) -> bool:
+    """Hold the lock of this name until the transaction ends; False, without waiting, where another does."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_try_advisory_xact_lock(%s, hashtext(%s))", [lock.value, name])
+        return bool(cursor.fetchone()[0])

@@ -59,6 +59,7 @@ OWN_PERMISSIONS = (
     gettext_noop("Can take, snooze and resolve what needs attention"),
     gettext_noop("Can see analytics"),
     gettext_noop("Can replay events"),
+    gettext_noop("Can send tests and send events again"),
     gettext_noop("Can have stop lists read again"),
     gettext_noop("Can see guests of the hall: names, phones, comments"),
     gettext_noop("Can see guests: names, phones, addresses, cards"),

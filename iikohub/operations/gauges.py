@@ -17,6 +17,7 @@ from iikohub.operations.lately import happened_lately
 from orders.models.command import CommandState, OrderCommand
 from organizations.models.clock_skews import ClockSkew
 from organizations.models.organization import TerminalGroup
+from outbound.counts import outbound_state
 from webhooks.models.reconciliation import LinkHealth, LinkState, OrderSync
 from webhooks.monitoring.inbox_state import inbox_state, registration_state
 
@@ -44,6 +45,7 @@ class DatabaseGauges(Collector):
                 *_sync(now),
                 *_attention(now),
                 *happened_lately(now),
+                *_outbound(now),
                 _clock_gauge(),
             ]
             is_up = 1
@@ -110,6 +112,27 @@ def _attention(now: datetime) -> list[Metric]:
     if (last_at := watch_state(now).last_at) is not None:
         age.add_metric([], (now - last_at).total_seconds())
     return [items, age]
+
+
+def _outbound(now: datetime) -> list[Metric]:
+    state = outbound_state(now)
+    counted = (
+        (
+            "iikohub_outbound_unordered",
+            "Events for integrators without a place in the order",
+            state.unordered,
+        ),
+        ("iikohub_outbound_waiting", "Messages to integrators that wait to be sent", state.waiting),
+        ("iikohub_outbound_oldest_seconds", "Age of the oldest message that waits", state.oldest_s),
+        ("iikohub_outbound_circuits_open", "Endpoints that are only probed", state.circuits_open),
+        ("iikohub_outbound_disabled", "Subscriptions that the hub switched off", state.disabled),
+    )
+    attempts = GaugeMetricFamily(
+        "iikohub_outbound_attempts", "Attempts of the last 10 minutes by their result", labels=["result"]
+    )
+    for result, count in state.attempts.items():
+        attempts.add_metric([result], count)
+    return [*(GaugeMetricFamily(name, text, value) for name, text, value in counted), attempts]
 
 
 def _health(now: datetime) -> list[Metric]:

@@ -118,6 +118,11 @@ UNFOLD: Entry = {
                 _page(_("Notifications"), "outgoing_mail", "attention.notification"),
             ),
             _section(
+                _("Outbound webhooks"),
+                _page(_("Subscriptions"), "rss_feed", "outbound.subscription"),
+                _page(_("Deliveries"), "outbound", "outbound.delivery"),
+            ),
+            _section(
                 _("From iiko"),
                 _page(_("Couriers"), "delivery_dining", "organizations.courier"),
                 _page(_("Terminal groups"), "point_of_sale", "organizations.terminalgroup"),

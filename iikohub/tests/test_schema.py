@@ -13,6 +13,7 @@ from django.test import Client
 from drf_spectacular.generators import SchemaGenerator
 
 from orders.models.order import Status
+from outbound.events.catalogue import SUBSCRIBABLE
 from webhooks.models.inbox import EventStatus
 
 RECEIVES = {"/api/v1/webhooks/iiko"}
@@ -84,6 +85,19 @@ def test_every_operation_is_described(schema: dict[str, Any]) -> None:
         "GET /api/v1/webhooks/events": "Received events, newest first",
         "GET /api/v1/webhooks/events/{id}": "One event with its payload",
         "POST /api/v1/webhooks/iiko": "Where iiko delivers its events",
+        "GET /api/v1/subscriptions": "Subscriptions by name",
+        "POST /api/v1/subscriptions": "Subscribe an address to events",
+        "GET /api/v1/subscriptions/{id}": "One subscription, and how it fares",
+        "PATCH /api/v1/subscriptions/{id}": "Change a subscription",
+        "DELETE /api/v1/subscriptions/{id}": "End a subscription; what waits is not sent",
+        "GET /api/v1/subscriptions/event-types": "All types of events, with an example of each",
+        "POST /api/v1/subscriptions/{id}/test": "Send a test",
+        "POST /api/v1/subscriptions/{id}/rotate-secret": "Make a new secret",
+        "POST /api/v1/subscriptions/{id}/enable": "Enable it again, and close its circuit",
+        "POST /api/v1/subscriptions/{id}/redeliver": "Send again what happened since a moment",
+        "GET /api/v1/deliveries": "Deliveries, newest first",
+        "GET /api/v1/deliveries/{id}": "One delivery with its body and its attempts",
+        "POST /api/v1/deliveries/{id}/redeliver": "Send it again",
         "POST /api/v1/webhooks/events/replay": "Put the events of a selection into the inbox again",
         "POST /api/v1/webhooks/events/{id}/replay": "Put the event into the inbox again",
     }
@@ -153,6 +167,10 @@ def test_filters_are_those_of_the_contract(schema: dict[str, Any]) -> None:
     }
     assert parameters(schema, "/api/v1/attention") == {
         *("rule", "severity", "organization_id", "state", "since"),
+        *("skip", "cursor", "limit"),
+    }
+    assert parameters(schema, "/api/v1/deliveries") == {
+        *("subscription", "state", "event_type", "organization_id", "since", "until"),
         *("skip", "cursor", "limit"),
     }
     assert parameters(schema, "/api/v1/logs") == {
@@ -296,8 +314,9 @@ def test_refusals_are_described_where_they_occur_with_their_body(schema: dict[st
                 continue
             answers = operation["responses"]
             assert {"400", "401", "403", "404", "406", "503"} <= set(answers), (path, method)
-            assert ("413" in answers) == (method != "get")
-            assert ("415" in answers) == ("422" in answers and path != CUSTOMERS) == (method != "get")
+            has_body = method not in ("get", "delete")
+            assert ("413" in answers) == has_body
+            assert ("415" in answers) == ("422" in answers and path != CUSTOMERS) == has_body
             for status, answer in answers.items():
                 if status >= "400":
                     body = answer["content"]["application/json"]["schema"]
@@ -375,3 +394,12 @@ def test_page_runs_no_script_of_its_own_under_its_policy(client: Client) -> None
     assert "script-src 'self'" in response["Content-Security-Policy"]
     assert "'unsafe" not in response["Content-Security-Policy"].split("script-src")[1]
     assert re.findall(r"<script(?![^>]*\bsrc=)", response.content.decode()) == []
+
+
+def test_events_that_are_sent_are_described_with_their_bodies(schema: dict[str, Any]) -> None:
+    sent = schema["x-webhooks"]
+
+    assert list(sent) == [entry.name.value for entry in SUBSCRIBABLE]
+    body = sent["order.status_changed"]["post"]["requestBody"]["content"]["application/json"]
+    assert body["schema"]["properties"]["type"]["enum"] == ["order.status_changed"]
+    assert body["example"]["data"]["changes"]["status"] == {"from": "Waiting", "to": "OnWay"}

@@ -168,7 +168,7 @@ class OperationSerializer(serializers.ModelSerializer[LoyaltyOperation]):
     class Meta:
         model = LoyaltyOperation
         list_serializer_class = _OperationListSerializer
-        fields = (
+        fields: tuple[str, ...] = (
             "id",
             "organization_id",
             "customer_id",

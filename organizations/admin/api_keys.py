@@ -48,6 +48,8 @@ KEY_READS = frozenset(
         "organizations.view_shift",
         "organizations.view_stoplistitem",
         "organizations.view_terminalgroup",
+        "outbound.view_delivery",
+        "outbound.view_subscription",
         "webhooks.view_webhookconfig",
         "webhooks.view_webhookevent",
     }
@@ -61,7 +63,8 @@ def key_acts() -> set[str]:
         for model in apps.get_models()
         for codename, _name in model._meta.permissions
     }
-    return own | {"webhooks.add_webhookconfig", "webhooks.change_webhookconfig"}
+    subscribing = {f"outbound.{verb}_subscription" for verb in ("add", "change", "delete")}
+    return own | subscribing | {"webhooks.add_webhookconfig", "webhooks.change_webhookconfig"}
 
 
 KEY_LIMITS = (*KeyRight.values, "expires_at")

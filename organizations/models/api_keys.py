@@ -26,7 +26,7 @@ class KeyRight(models.TextChoices):
     def for_permission(cls, permission: str) -> KeyRight:
         """Return the right of a key that stands for a permission of a person (``app.codename``)."""
         app = permission.partition(".")[0]
-        return {"loyalty": cls.LOYALTY, "webhooks": cls.WEBHOOKS}.get(app, cls.ACT)
+        return {"loyalty": cls.LOYALTY, "webhooks": cls.WEBHOOKS, "outbound": cls.WEBHOOKS}.get(app, cls.ACT)
 
 
 class ApiKeyQuerySet(models.QuerySet["ApiKey"]):

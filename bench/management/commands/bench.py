@@ -16,6 +16,7 @@ from bench import (
     ingest,
     latency,
     loyalty,
+    outbound,
     reconcile,
     report,
     search,
@@ -32,6 +33,7 @@ PARTS = {
     "boards": boards.section,
     "search": search.section,
     "analytics": analytics.section,
+    "outbound": outbound.section,
 }
 
 

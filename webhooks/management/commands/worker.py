@@ -14,6 +14,7 @@ from django.template.defaultfilters import pluralize
 
 from core.database import db_clock
 from core.database.limits import WORKER, limit_connections
+from core.jobs.loops import LoopRunner, drain_loops
 from organizations.connection.call_log import call_log
 from webhooks.models.inbox import WebhookEvent
 from webhooks.processing.claims import end_stalled_claims
@@ -25,6 +26,7 @@ logger = structlog.stdlib.get_logger(__name__)
 IDLE_S = 0.05
 LONGEST_PAUSE_S = 4.0
 GRACE_S = 25.0
+LOOPS_GRACE_S = 5.0
 LOOK_FOR_STALLED_S = 5.0
 
 
@@ -35,7 +37,7 @@ class Command(BaseCommand):
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("--drain", action="store_true", help="apply all that is due, then exit")
+        parser.add_argument("--drain", action="store_true", help="apply and send all that is due, then exit")
         parser.add_argument("--batch", type=int, default=BATCH, help="events in one transaction")
         parser.add_argument(
             "--grace",
@@ -64,14 +66,16 @@ class Command(BaseCommand):
 
     def _run_beside_jobs(self, batch: int, grace: float) -> None:
         stop_reading = db_clock.clock.keep("worker")
-        jobs = JobRunner()
+        jobs, loops = JobRunner(), LoopRunner()
         jobs.start()
+        loops.start()
         try:
             self._run(batch)
         finally:
             self.stopping.set()
             stop_reading()
-            if not jobs.stop(within_s=grace):
+            are_done = loops.stop(within_s=min(grace, LOOPS_GRACE_S))
+            if not jobs.stop(within_s=grace) or not are_done:
                 # Its threads cannot be ended but with the process; what they began is resumed by another.
                 logger.warning("worker.tasks_abandoned", grace_s=grace)
                 call_log.stop()
@@ -116,4 +120,5 @@ class Command(BaseCommand):
                 if not WebhookEvent.objects.due().exists():
                     break
                 self.stopping.wait(IDLE_S)
+        drain_loops(self.stopping.is_set)
         return applied

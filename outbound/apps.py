@@ -1,0 +1,10 @@
+from django.apps import AppConfig
+from django.utils.translation import gettext_lazy as _
+
+from core.apps import SelfRegistering
+
+
+class OutboundConfig(SelfRegistering, AppConfig):
+    name = "outbound"
+    verbose_name = _("outbound webhooks")
+    registers = ("loops", "attention_rule", "admin.subscriptions", "admin.deliveries")

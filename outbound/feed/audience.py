@@ -1,0 +1,50 @@
+"""Which subscriptions are told of an event."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Self
+
+from outbound.models.events import EventType, OutboundEvent
+from outbound.models.subscriptions import Subscription
+
+
+@dataclass(frozen=True, slots=True)
+class Audience:
+    """A subscription, and iiko's ids of the restaurants it is told of; None: all of them, and of the hub."""
+
+    subscription: Subscription
+    restaurants: frozenset[str] | None
+
+    @classmethod
+    def of(cls, subscription: Subscription, *, now: datetime) -> Self:
+        named = _ids(subscription)
+        allowed = _allowed(subscription, now)
+        if named is None or allowed is None:
+            return cls(subscription, named if allowed is None else allowed)
+        return cls(subscription, named & allowed)
+
+    def wants(self, event: OutboundEvent) -> bool:
+        if event.event_type == EventType.TEST or not self.subscription.wants(event.event_type):
+            return False
+        return self.restaurants is None or event.organization_id in self.restaurants
+
+
+def _ids(subscription: Subscription) -> frozenset[str] | None:
+    return frozenset(place.iiko_id for place in subscription.organizations.all()) or None
+
+
+def _allowed(subscription: Subscription, now: datetime) -> frozenset[str] | None:
+    """Return what the key that made it may see: none, once it opens nothing."""
+    key = subscription.api_key
+    if key is None:
+        return None
+    if not key.is_active or (key.expires_at is not None and key.expires_at <= now):
+        return frozenset()
+    return None if key.sees_all else frozenset(place.iiko_id for place in key.organizations.all())
+
+
+def audiences(*, now: datetime) -> list[Audience]:
+    """Read who listens now."""
+    active = Subscription.objects.active().select_related("api_key")
+    found = active.prefetch_related("organizations", "api_key__organizations").order_by("pk")
+    return [Audience.of(one, now=now) for one in found]

@@ -1,0 +1,81 @@
+"""Which deliveries a worker takes: the oldest of each entity, of endpoints that may be asked now.
+
+A lease says that a worker has one in hand; it ends by itself, so a worker may die at any line.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from django.db import transaction
+from django.db.models import Exists, F, OuterRef, Q
+
+from outbound.models.deliveries import Delivery, DeliveryQuerySet, DeliveryState
+from outbound.models.subscriptions import Subscription
+
+LEASE = timedelta(seconds=30)
+"""More than ``exchange.WITHIN_S``, and what it takes to write the outcome down."""
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """A delivery that this process sends, until ``lease_until``."""
+
+    delivery: Delivery
+    subscription: Subscription
+    lease_until: datetime
+    is_probe: bool = False
+
+
+def claim_due(room_for: Callable[[Subscription, int], int], *, now: datetime) -> list[Claim]:
+    """Take what is to be sent now; ``room_for`` says how many of a subscription, given how many have work."""
+    ready = list(_ready(now))
+    claims: list[Claim] = []
+    for subscription in ready:
+        if (room := room_for(subscription, len(ready))) > 0:
+            claims += _claim(subscription, limit=room, now=now)
+    return claims
+
+
+def _ready(now: datetime) -> list[Subscription]:
+    waiting = Delivery.objects.filter(subscription=OuterRef("pk"))
+    is_patient = Q(paused_until__isnull=True) | Q(paused_until__lte=now)
+    is_closed = Q(Exists(waiting.due(now)), opened_at__isnull=True)
+    is_to_be_probed = Q(Exists(waiting.pending()), opened_at__isnull=False, next_probe_at__lte=now)
+    found = Subscription.objects.active().filter(is_patient, is_closed | is_to_be_probed)
+    return list(found.order_by("pk"))
+
+
+@transaction.atomic
+def _claim(subscription: Subscription, *, limit: int, now: datetime) -> list[Claim]:
+    is_probe = subscription.opened_at is not None
+    if is_probe and not _begin_probe(subscription, now):
+        return []
+    rows = _heads(subscription, now).select_related("event").select_for_update(skip_locked=True, of=("self",))
+    if is_probe:
+        # Another each time: one message that the receiver cannot stand must not speak for all.
+        taken = list(rows.order_by(F("last_attempt_at").asc(nulls_first=True), "position")[:1])
+    else:
+        taken = list(rows.filter(next_attempt_at__lte=now).order_by("position")[:limit])
+    lease_until = now + LEASE
+    Delivery.objects.filter(pk__in=[one.pk for one in taken]).update(lease_until=lease_until)
+    return [Claim(one, subscription, lease_until, is_probe) for one in taken]
+
+
+def _begin_probe(subscription: Subscription, now: datetime) -> bool:
+    """Keep other workers from probing meanwhile."""
+    still = Subscription.objects.filter(pk=subscription.pk, opened_at__isnull=False, next_probe_at__lte=now)
+    return still.update(next_probe_at=now + LEASE) == 1
+
+
+def _heads(subscription: Subscription, now: datetime) -> DeliveryQuerySet:
+    """Keep the oldest pending delivery of each entity, unless a worker has it in hand."""
+    earlier = Delivery.objects.filter(
+        subscription=subscription,
+        entity=OuterRef("entity"),
+        state=DeliveryState.PENDING,
+        position__lt=OuterRef("position"),
+    )
+    is_free = Q(lease_until__isnull=True) | Q(lease_until__lte=now)
+    pending = Delivery.objects.pending().filter(is_free, subscription=subscription)
+    return pending.filter(~Exists(earlier))

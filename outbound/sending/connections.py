@@ -1,0 +1,127 @@
+"""Connections to receivers: to checked addresses alone, through no proxy, kept alive for a while."""
+
+import contextlib
+import socket
+import ssl
+import threading
+import time
+from collections import defaultdict
+from functools import lru_cache
+from urllib.parse import urlsplit
+
+from requests.utils import DEFAULT_CA_BUNDLE_PATH
+from urllib3.connection import HTTPConnection, HTTPSConnection
+from urllib3.util.connection import create_connection
+
+from iiko_client.http.addresses import is_public
+from outbound.sending.errors import NO_ADDRESS, NO_ANSWER, PRIVATE
+
+CONNECT_S = 5.0
+_KEPT_S = 20.0
+_MOST_KEPT = 16
+
+
+class NotConnected(OSError):
+    """No connection was made; ``code`` of ``errors`` says why."""
+
+    def __init__(self, code: str) -> None:
+        super().__init__(code)
+        self.code = code
+
+
+def open_checked(host: str, port: int, *, may_be_private: bool) -> socket.socket:
+    """Resolve a name once, refuse it unless every address of it is public, and connect to one of those.
+
+    What was checked is what is connected to, wherever the name leads a moment later.
+
+    Raises:
+        NotConnected
+    """
+    try:
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    except (OSError, UnicodeError) as error:
+        raise NotConnected(NO_ADDRESS) from error
+    addresses = list(dict.fromkeys(str(address[0]) for *_rest, address in found))
+    if not may_be_private and not all(is_public(one.partition("%")[0]) for one in addresses):
+        raise NotConnected(PRIVATE)
+    for one in addresses:
+        with contextlib.suppress(OSError):
+            return create_connection(
+                (one, port), CONNECT_S, socket_options=HTTPConnection.default_socket_options
+            )
+    raise NotConnected(NO_ANSWER)
+
+
+class _Plain(HTTPConnection):
+    may_be_private = False
+
+    def _new_conn(self) -> socket.socket:
+        return open_checked(self.host, self.port, may_be_private=self.may_be_private)
+
+
+class _Tls(HTTPSConnection):
+    may_be_private = False
+
+    def _new_conn(self) -> socket.socket:
+        return open_checked(self.host, self.port or 443, may_be_private=self.may_be_private)
+
+
+Connection = _Plain | _Tls
+
+
+@lru_cache(maxsize=1)
+def _tls_context() -> ssl.SSLContext:
+    context = ssl.create_default_context(cafile=DEFAULT_CA_BUNDLE_PATH)
+    context.load_default_certs()
+    return context
+
+
+def connect_to(url: str, *, may_be_private: bool) -> Connection:
+    """Make a connection to the server of an address; it is opened by its first request."""
+    parts = urlsplit(url)
+    host = parts.hostname or ""
+    made: Connection
+    if parts.scheme == "https":
+        made = _Tls(host, parts.port, timeout=CONNECT_S, ssl_context=_tls_context())
+    else:
+        made = _Plain(host, parts.port, timeout=CONNECT_S)
+    made.may_be_private = may_be_private
+    return made
+
+
+class Kept:
+    """Open connections that wait for the next message, by server; shared by threads."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._idle: defaultdict[str, list[tuple[float, Connection]]] = defaultdict(list)
+
+    def take(self, url: str) -> Connection | None:
+        with self._lock:
+            idle = self._idle[_server(url)]
+            while idle:
+                since, one = idle.pop()
+                if time.monotonic() - since < _KEPT_S:
+                    return one
+                one.close()
+        return None
+
+    def give(self, url: str, connection: Connection) -> None:
+        with self._lock:
+            idle = self._idle[_server(url)]
+            if len(idle) < _MOST_KEPT:
+                idle.append((time.monotonic(), connection))
+                return
+        connection.close()
+
+    def close(self) -> None:
+        with self._lock:
+            for idle in self._idle.values():
+                for _since, one in idle:
+                    one.close()
+            self._idle.clear()
+
+
+def _server(url: str) -> str:
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc}"

@@ -1,0 +1,100 @@
+"""Sends what is due: this loop asks the database, and threads that know nothing of it ask the receivers.
+
+The threads are shared out evenly, so an endpoint that is slow or dead takes its own share and no more; one
+that failed last is asked by one thread.
+"""
+
+import time
+from collections import Counter
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.conf import settings
+
+from core.database import db_clock
+from core.jobs.loops import WorkerLoop
+from outbound.feed.bodies import body_of
+from outbound.models.subscriptions import Subscription
+from outbound.sending.claims import Claim, claim_due
+from outbound.sending.connections import Kept
+from outbound.sending.exchange import Answer, Exchange
+from outbound.sending.outcomes import Outcome, record
+from outbound.sending.signing import headers_of
+
+THREADS = 64
+MOST_AT_ONCE = 16
+"""Requests to one endpoint."""
+_TICK_S = 0.05
+
+
+@dataclass(frozen=True, slots=True)
+class _Flight:
+    claim: Claim
+    exchange: Exchange
+    began_at: datetime
+
+
+class Sender(WorkerLoop):
+    name = "outbound.sending"
+
+    def __init__(self) -> None:
+        self._pool = ThreadPoolExecutor(THREADS, thread_name_prefix="outbound")
+        self._kept = Kept()
+        self._flights: dict[Future[Answer], _Flight] = {}
+
+    def turn(self) -> bool:
+        """Take what is due, give it to threads, and write down what came of earlier ones."""
+        for claim in claim_due(self._room_for, now=db_clock.now()):
+            self._start(claim)
+        if not self._flights:
+            return False
+        wait(self._flights, _TICK_S, return_when=FIRST_COMPLETED)
+        self._collect()
+        return True
+
+    def finish(self, *, within_s: float) -> None:
+        """Let requests that are under way end; what does not is sent again when its lease is over."""
+        until = time.monotonic() + within_s
+        while self._flights and time.monotonic() < until:
+            wait(self._flights, _TICK_S, return_when=FIRST_COMPLETED)
+            self._collect()
+        for flight in self._flights.values():
+            flight.exchange.cut()
+        self._pool.shutdown(wait=False, cancel_futures=True)
+        self._kept.close()
+
+    def _room_for(self, subscription: Subscription, ready: int) -> int:
+        busy = Counter(flight.claim.subscription.pk for flight in self._flights.values())
+        share = min(MOST_AT_ONCE, max(1, THREADS // max(ready, len(busy))))
+        most = 1 if subscription.failures else share
+        return min(most - busy[subscription.pk], THREADS - len(self._flights))
+
+    def _start(self, claim: Claim) -> None:
+        now = db_clock.now()
+        exchange = exchange_of(claim, kept=self._kept, now=now)
+        self._flights[self._pool.submit(exchange.run)] = _Flight(claim, exchange, now)
+
+    def _collect(self) -> None:
+        outcomes: list[Outcome] = []
+        for future, flight in list(self._flights.items()):
+            if future.done():
+                outcomes.append(Outcome(flight.claim, future.result(), flight.began_at))
+                del self._flights[future]
+            elif flight.exchange.is_late:
+                flight.exchange.cut()
+        if outcomes:
+            record(outcomes, now=db_clock.now())
+
+
+def exchange_of(claim: Claim, *, kept: Kept, now: datetime) -> Exchange:
+    """Make the request of a claim, signed at ``now``."""
+    delivery, subscription = claim.delivery, claim.subscription
+    body = body_of(delivery.event, with_people=subscription.includes_personal_data)
+    return Exchange(
+        subscription.url,
+        headers_of(delivery.message_id, body, secrets_=subscription.secrets_at(now), now=now),
+        body,
+        kept=kept,
+        may_be_private=settings.OUTBOUND_ALLOW_PRIVATE_ADDRESSES,
+    )

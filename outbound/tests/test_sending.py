@@ -1,0 +1,628 @@
+"""How messages are sent: signed, in order, tried again, given up; and how an endpoint fares."""
+
+import threading
+import time
+from datetime import timedelta
+from http.server import BaseHTTPRequestHandler
+from typing import Any
+
+import pytest
+from django.conf import LazySettings
+from django.core.management import call_command
+from standardwebhooks import Webhook
+
+from core.database import db_clock
+from orders.models.order import Order
+from outbound import acts
+from outbound.errors import BadAddress, NotActive, TooOld
+from outbound.feed.fan_out import fan_out
+from outbound.models.deliveries import Delivery, DeliveryAttempt, DeliveryState
+from outbound.models.events import OutboundEvent
+from outbound.models.subscriptions import Subscription
+from outbound.retention import forget_old_events
+from outbound.sending import exchange, schedule
+from outbound.sending.claims import claim_due
+from outbound.sending.connections import Kept
+from outbound.sending.outcomes import Outcome, record
+from outbound.tests.endpoints import Endpoint, Got, listening, send_all, subscribe
+from tests.builders import ORGANIZATION_ID, make_organization
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture(autouse=True)
+def _private(settings: LazySettings) -> None:
+    settings.OUTBOUND_ALLOW_PRIVATE_ADDRESSES = True
+    make_organization()
+
+
+def make_order(number: int = 1, **changes: Any) -> Order:
+    usual = {"organization_id": ORGANIZATION_ID, "iiko_order_id": f"o-{number}", "status": "Unconfirmed"}
+    return Order.objects.create(**(usual | {"updated_at": db_clock.now()} | changes))
+
+
+def move(order: Order, status: str) -> None:
+    Order.objects.filter(pk=order.pk).update(status=status)
+
+
+def pass_time(**length: int) -> None:
+    """Let all that waits wait for so much less."""
+    by = timedelta(**length)
+    for row in Delivery.objects.pending():
+        row.next_attempt_at = row.next_attempt_at - by if row.next_attempt_at else None
+        row.save()
+    for one in Subscription.objects.all():
+        for name in ("failing_since", "opened_at", "next_probe_at", "paused_until"):
+            if (moment := getattr(one, name)) is not None:
+                setattr(one, name, moment - by)
+        one.save()
+
+
+def states() -> list[tuple[str, int, str]]:
+    return [(one.state, one.attempts, one.last_error) for one in Delivery.objects.order_by("position", "id")]
+
+
+# --- what is sent ------------------------------------------------------------------------------------
+
+
+def test_a_message_is_signed_as_the_specification_says() -> None:
+    with listening() as endpoint:
+        subscription = subscribe(endpoint)
+        order = make_order()
+        send_all()
+
+    (got,) = endpoint.got
+    event, delivery = OutboundEvent.objects.get(), Delivery.objects.get()
+    assert got.path == "/hook?key=qzxsecret"
+    assert got.raw == event.body
+    assert got.body["type"] == "order.created"
+    assert got.body["data"]["id"] == order.pk
+    assert got.headers["content-type"] == "application/json"
+    assert got.headers["host"] == f"127.0.0.1:{endpoint.port}"
+    assert got.message_id == f"msg_{event.uid.hex}_{subscription.pk}" == delivery.message_id
+    assert Webhook(subscription.secret).verify(got.raw, got.headers) == got.body
+    assert states() == [("delivered", 1, "")]
+    attempt = DeliveryAttempt.objects.get()
+    assert (attempt.status, attempt.error, attempt.answer, attempt.is_probe) == (200, "", "", False)
+    subscription.refresh_from_db()
+    assert subscription.last_success_at is not None
+
+
+def test_during_a_rotation_both_secrets_sign_and_then_the_new_one_alone() -> None:
+    with listening() as endpoint:
+        subscription = subscribe(endpoint)
+        old = subscription.secret
+        new = acts.rotate_secret(subscription)
+        make_order()
+        send_all()
+        pass_time(hours=0)
+        Subscription.objects.update(previous_secret_until=db_clock.now())
+        make_order(2)
+        send_all()
+
+    during, after = endpoint.got
+    assert new == subscription.secret != old
+    assert len(during.headers["webhook-signature"].split(" ")) == 2
+    for secret in (old, new):
+        Webhook(secret).verify(during.raw, during.headers)
+    assert after.headers["webhook-signature"].count(",") == 1
+    Webhook(new).verify(after.raw, after.headers)
+
+
+def test_a_retry_has_the_same_id_and_bytes_and_another_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    with listening(answers=[500]) as endpoint:
+        subscribe(endpoint)
+        order = make_order()
+        send_all()
+        move(order, "Closed")  # it stands otherwise by now
+        later = db_clock.now() + timedelta(seconds=7)
+        monkeypatch.setattr(db_clock.clock, "now", lambda: later)
+        send_all()
+
+    first, second, _closed = endpoint.got
+    assert (first.raw, first.message_id) == (second.raw, second.message_id)
+    assert int(second.headers["webhook-timestamp"]) - int(first.headers["webhook-timestamp"]) in (7, 8)
+
+
+# --- in which order ----------------------------------------------------------------------------------
+
+
+def test_what_does_not_arrive_holds_up_its_own_order_and_no_other() -> None:
+    refused = make_order(1)
+
+    with listening() as endpoint:
+        subscribe(endpoint)
+        move(refused, "WaitCooking")
+        endpoint.answers = [500]
+        send_all()
+        other = make_order(2)
+        move(refused, "Closed")
+        move(other, "Closed")
+        send_all()
+        assert [one.body["data"]["id"] for one in endpoint.got] == [refused.pk, other.pk, other.pk]
+
+        pass_time(seconds=7)
+        send_all()
+
+    statuses = [(one.body["data"]["id"], one.body["data"]["changes"].get("status")) for one in endpoint.got]
+    assert statuses[3:] == [
+        (refused.pk, {"from": "Unconfirmed", "to": "WaitCooking"}),
+        (refused.pk, {"from": "WaitCooking", "to": "Closed"}),
+    ]
+
+
+def test_after_the_last_attempt_the_next_of_the_order_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(schedule, "OPENS_AFTER", 100)
+    monkeypatch.setattr("outbound.sending.circuit.OPENS_AFTER", 100)
+    pauses = []
+    with listening(answers=[500] * 10) as endpoint:
+        subscribe(endpoint)
+        order = make_order()
+        move(order, "Closed")
+        for _attempt in range(10):
+            send_all()
+            row = Delivery.objects.earliest("position")
+            if row.next_attempt_at is not None:
+                assert row.last_attempt_at is not None
+                pauses.append((row.next_attempt_at - row.last_attempt_at).total_seconds())
+            Delivery.objects.pending().update(next_attempt_at=db_clock.now())
+
+    assert states() == [("failed", 10, "http_500"), ("delivered", 1, "")]
+    assert DeliveryAttempt.objects.count() == 11
+    for pause, usual in zip(pauses, [5, 300, 1800, 7200, 18000, 36000, 50400, 72000, 86400], strict=True):
+        assert usual <= pause <= usual * 1.2 + 1
+
+
+# --- what is answered --------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("status", [301, 302, 307, 308])
+def test_a_redirect_is_not_followed(status: int) -> None:
+    with listening() as target, listening(usual=status, headers={"Location": target.url}) as endpoint:
+        subscribe(endpoint)
+        make_order()
+        send_all()
+
+    assert target.got == []
+    assert states() == [("pending", 1, "redirect")]
+
+
+@pytest.mark.parametrize("status", [200, 201, 202, 204, 299])
+def test_any_answer_of_the_200s_is_a_success(status: int) -> None:
+    with listening(usual=status) as endpoint:
+        subscribe(endpoint)
+        make_order()
+        send_all()
+
+    assert states() == [("delivered", 1, "")]
+
+
+def test_410_ends_the_subscription_and_what_waits_stays() -> None:
+    with listening(answers=[410]) as endpoint:
+        subscription = subscribe(endpoint)
+        order = make_order()
+        move(order, "Closed")
+        send_all()
+
+    subscription.refresh_from_db()
+    assert (subscription.is_active, subscription.disabled_reason) == (False, "gone")
+    assert states() == [("failed", 1, "http_410"), ("pending", 0, "")]
+    assert len(endpoint.got) == 1
+
+
+@pytest.mark.parametrize("status", [429, 503])
+def test_a_busy_receiver_is_left_alone_for_as_long_as_it_says(status: int) -> None:
+    with listening(answers=[status], headers={"Retry-After": "120"}) as endpoint:
+        subscription = subscribe(endpoint)
+        make_order(1)
+        send_all()
+        make_order(2)
+        pass_time(seconds=110)
+        send_all()
+        assert len(endpoint.got) == 1
+        pass_time(seconds=40)
+        send_all()
+
+    assert len(endpoint.got) == 3
+    subscription.refresh_from_db()
+    assert (subscription.failures, subscription.paused_until) == (0, None)
+
+
+@pytest.mark.parametrize(
+    "said", ["-1", "soon", "1e9", "99999999999999999999", "Wed, 21 Oct 2026 07:28:00 GMT"]
+)
+def test_an_odd_wish_to_be_left_alone_does_no_harm(said: str) -> None:
+    with listening(answers=[503], headers={"Retry-After": said}) as endpoint:
+        subscription = subscribe(endpoint)
+        make_order()
+        send_all()
+
+    assert states() == [("pending", 1, "http_503")]
+    subscription.refresh_from_db()
+    if subscription.paused_until is not None:
+        assert subscription.paused_until <= db_clock.now() + timedelta(hours=24)
+
+
+def test_of_a_long_answer_the_beginning_is_kept() -> None:
+    with listening(text=b"\0\xff" + b"x" * 300_000) as endpoint:
+        subscribe(endpoint)
+        make_order()
+        send_all()
+
+    attempt = DeliveryAttempt.objects.get()
+    assert states() == [("delivered", 1, "")]
+    assert len(attempt.answer) == 1000
+    assert attempt.answer.startswith("\ufffd\ufffdxxx")
+
+
+@pytest.mark.parametrize("part", ["head", "body"])
+def test_a_receiver_that_answers_drop_by_drop_is_cut_off(part: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(exchange, "WITHIN_S", 1.0)
+    stopping = threading.Event()
+
+    def drip(handler: BaseHTTPRequestHandler) -> None:
+        begin = b"HTTP/1.1 200 OK\r\nX-Slow: " if part == "head" else b"HTTP/1.1 200 OK\r\n\r\n"
+        try:
+            handler.wfile.write(begin)
+            while not stopping.wait(0.1):
+                handler.wfile.write(b"x")
+        except OSError:
+            pass
+
+    with listening(answer=drip) as endpoint:
+        subscribe(endpoint)
+        make_order()
+        began = time.monotonic()
+        send_all()
+        took = time.monotonic() - began
+        stopping.set()
+
+    assert states() == [("pending", 1, "timeout")]
+    assert 0.9 <= took <= 3
+
+
+def test_what_is_no_http_is_told_from_silence() -> None:
+    def garbage(handler: BaseHTTPRequestHandler) -> None:
+        handler.wfile.write(b"SSH-2.0-x\r\n")
+        handler.close_connection = True
+
+    with listening(answer=garbage) as endpoint:
+        subscribe(endpoint)
+        subscribe()
+        make_order()
+        send_all()
+
+    assert {error for _state, _attempts, error in states()} == {"bad_answer", "no_answer"}
+
+
+def test_a_kept_connection_that_was_closed_costs_no_attempt() -> None:
+    def close(handler: BaseHTTPRequestHandler) -> None:
+        handler.send_response(200)
+        handler.send_header("Content-Length", "0")
+        handler.end_headers()
+        handler.close_connection = True
+
+    with listening(answer=close) as endpoint:
+        subscribe(endpoint)
+        order = make_order()
+        for status in ("WaitCooking", "Closed"):
+            move(order, status)
+        send_all()
+
+    assert states() == [("delivered", 1, "")] * 3
+    assert len(endpoint.got) == 3
+
+
+# --- where it may be sent ----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "host", ["127.0.0.1", "localhost", "[::1]", "2130706433", "169.254.169.254", "10.0.0.1"]
+)
+def test_private_addresses_are_refused_at_both_ends(host: str, settings: LazySettings) -> None:
+    settings.OUTBOUND_ALLOW_PRIVATE_ADDRESSES = False
+    with pytest.raises(BadAddress):
+        acts.check_url(f"https://{host}/hook")
+
+    with listening() as endpoint:
+        subscribe(url=f"http://{host}:{endpoint.port}/hook")
+        make_order()
+        send_all()
+
+    assert endpoint.got == []
+    assert states() == [("pending", 1, "private")]
+
+
+def test_a_name_that_leads_to_a_private_address_is_refused(
+    settings: LazySettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings.OUTBOUND_ALLOW_PRIVATE_ADDRESSES = False
+    asked = []
+
+    def resolve(host: str, port: int, *_: Any, **__: Any) -> list[Any]:
+        asked.append(host)
+        return [(2, 1, 6, "", ("93.184.215.14", port)), (2, 1, 6, "", ("127.0.0.1", port))]
+
+    with listening() as endpoint:
+        subscribe(url=f"http://shop.example:{endpoint.port}/hook")
+        make_order()
+        fan_out()
+        monkeypatch.setattr("outbound.sending.connections.socket.getaddrinfo", resolve)
+        kept = Kept()
+        answer = exchange.Exchange(
+            f"http://shop.example:{endpoint.port}/", {}, "{}", kept=kept, may_be_private=False
+        ).run()
+
+    assert answer.error == "private"
+    assert asked == ["shop.example"]
+    assert endpoint.got == []
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "",
+        "shop",
+        "ftp://shop.example/",
+        "https://",
+        "https://u:p@shop.example/",
+        "https://a.example:x/",
+        "https://a..b/",
+    ],
+)
+def test_what_is_no_address_is_refused(url: str) -> None:
+    with pytest.raises(BadAddress):
+        acts.check_url(url)
+
+
+def test_of_an_address_the_server_is_shown() -> None:
+    assert acts.check_url(" https://shop.example:8443/ключ?key=s ") == (
+        "https://shop.example:8443/%D0%BA%D0%BB%D1%8E%D1%87?key=s",
+        "https://shop.example:8443",
+    )
+
+
+def test_no_proxy_of_the_environment_is_used(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("http_proxy", "HTTP_PROXY", "https_proxy", "ALL_PROXY"):
+        monkeypatch.setenv(name, "http://127.0.0.1:9")
+    with listening() as endpoint:
+        subscribe(endpoint)
+        make_order()
+        send_all()
+
+    assert len(endpoint.got) == 1
+
+
+# --- how an endpoint fares ---------------------------------------------------------------------------
+
+
+def test_a_dead_endpoint_is_probed_and_costs_no_attempts_until_it_is_back() -> None:
+    with listening(usual=503) as endpoint:
+        subscription = subscribe(endpoint)
+        orders = [make_order(number) for number in range(1, 9)]
+        send_all()
+        subscription.refresh_from_db()
+        assert subscription.opened_at is not None
+        tried = len(endpoint.got)
+        send_all()
+        assert len(endpoint.got) == tried, "an open circuit lets nothing through"
+        attempts = sum(one.attempts for one in Delivery.objects.all())
+
+        for _probe in range(3):
+            Subscription.objects.update(next_probe_at=db_clock.now())
+            send_all()
+        assert len(endpoint.got) == tried + 3
+        assert sum(one.attempts for one in Delivery.objects.all()) == attempts
+        assert DeliveryAttempt.objects.filter(is_probe=True).count() == 3
+        subscription.refresh_from_db()
+        assert subscription.probes == 3
+        assert subscription.next_probe_at is not None
+        assert 115 <= (subscription.next_probe_at - db_clock.now()).total_seconds() <= 145
+
+        endpoint.usual = 200
+        pass_time(seconds=150)
+        send_all()
+
+    again = Subscription.objects.get()
+    assert (again.opened_at, again.failures, again.last_error) == (None, 0, "")
+    assert [one.state for one in Delivery.objects.all()] == ["delivered"] * len(orders)
+
+
+def test_one_message_that_is_refused_does_not_stand_for_all() -> None:
+    poison = make_order(1)
+    with listening() as endpoint:
+        subscription = subscribe(endpoint)
+
+        def answer(handler: BaseHTTPRequestHandler) -> None:
+            is_poison = endpoint.got[-1].body["data"]["id"] == poison.pk
+            handler.send_response(422 if is_poison else 200)
+            handler.send_header("Content-Length", "0")
+            handler.end_headers()
+
+        endpoint.answer = answer
+        move(poison, "Closed")
+        for _again in range(5):
+            send_all()
+            Delivery.objects.pending().update(next_attempt_at=db_clock.now())
+        subscription.refresh_from_db()
+        assert subscription.opened_at is not None
+
+        make_order(2)
+        fan_out()
+        Subscription.objects.update(next_probe_at=db_clock.now())
+        send_all()
+
+    assert Subscription.objects.get().opened_at is None
+    assert Delivery.objects.latest("position").state == DeliveryState.DELIVERED
+
+
+def test_after_days_of_failing_the_subscription_is_off_and_goes_on_when_it_is_on_again() -> None:
+    with listening(usual=500) as endpoint:
+        subscription = subscribe(endpoint)
+        order = make_order()
+        send_all()
+        pass_time(days=5)
+        send_all()
+        subscription.refresh_from_db()
+        assert (subscription.is_active, subscription.disabled_reason) == (False, "failing")
+
+        # What happens now is kept: it may be asked for again.
+        move(order, "Closed")
+        send_all()
+        endpoint.usual = 200
+        acts.switch_on(subscription)
+        Delivery.objects.pending().update(next_attempt_at=db_clock.now())
+        send_all()
+        assert acts.redeliver(subscription, db_clock.now() - timedelta(days=1)) == 2
+        send_all()
+
+    assert states() == [("delivered", 1, ""), ("delivered", 1, "")]
+
+
+def test_a_dead_endpoint_takes_its_share_of_the_threads_and_no_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(exchange, "WITHIN_S", 3.0)
+    monkeypatch.setattr("outbound.sending.sender.THREADS", 4)
+    arrived: list[float] = []
+    release = threading.Event()
+
+    def hang(_got: Got) -> None:
+        release.wait(5)
+
+    with listening(before=hang) as dead, listening() as good:
+        subscribe(dead)
+        subscribe(good)
+        good.before = lambda _got: arrived.append(time.monotonic())
+        for number in range(1, 21):
+            make_order(number)
+        began = time.monotonic()
+        send_all()
+        release.set()
+
+    assert len(arrived) == 20
+    assert max(arrived) - began < 2
+
+
+# --- again -------------------------------------------------------------------------------------------
+
+
+def test_one_delivery_is_sent_again_with_the_same_id() -> None:
+    with listening() as endpoint:
+        subscribe(endpoint)
+        make_order()
+        send_all()
+        delivery = Delivery.objects.get()
+        assert acts.redeliver_one(delivery)
+        assert not acts.redeliver_one(delivery), "it waits already"
+        send_all()
+
+    first, second = endpoint.got
+    assert (first.raw, first.message_id) == (second.raw, second.message_id)
+    delivery.refresh_from_db()
+    assert delivery.redelivered_at is not None
+    assert delivery.log.count() == 2
+
+
+def test_since_a_time_all_is_sent_that_is_wanted_now() -> None:
+    with listening() as endpoint, listening() as other:
+        subscribe(other)
+        old = make_order(1)
+        fan_out()
+        OutboundEvent.objects.update(occurred_at=db_clock.now() - timedelta(hours=2))
+        subscription = subscribe(endpoint, event_types=["order.created"])
+        move(old, "Closed")
+        make_order(2)
+        send_all()
+        assert endpoint.types == ["order.created"]
+
+        Subscription.objects.filter(pk=subscription.pk).update(event_types=[])
+        subscription.refresh_from_db()
+        assert acts.redeliver(subscription, db_clock.now() - timedelta(hours=1)) == 2
+        assert acts.redeliver(subscription, db_clock.now() - timedelta(hours=1)) == 0
+        send_all()
+        assert acts.redeliver(subscription, db_clock.now() - timedelta(hours=3)) == 3
+        send_all()
+
+    assert len(endpoint.got) == 1 + 2 + 3
+
+
+def test_what_is_not_kept_or_off_cannot_be_asked_for() -> None:
+    subscription = subscribe()
+    with pytest.raises(TooOld):
+        acts.redeliver(subscription, db_clock.now() - timedelta(days=31))
+    acts.switch_off(subscription)
+    assert subscription.disabled_reason == "person"
+    with pytest.raises(NotActive):
+        acts.redeliver(subscription, db_clock.now())
+
+
+def test_a_test_is_sent_at_once_and_never_again() -> None:
+    with listening(answers=[200, 500], text=b"fine") as endpoint:
+        subscription = subscribe(endpoint, is_active=False, event_types=["order.created"])
+        taken = acts.send_test(subscription)
+        refused = acts.send_test(subscription)
+        send_all()
+
+    assert endpoint.types == ["subscription.test"] * 2
+    assert (taken.state, taken.last_status) == ("delivered", 200)
+    assert taken.log.get().answer == "fine"
+    assert (refused.state, refused.last_error, refused.next_attempt_at) == ("failed", "http_500", None)
+    subscription.refresh_from_db()
+    assert (subscription.failures, subscription.is_active) == (0, False)
+
+
+def test_a_test_that_arrives_closes_the_circuit() -> None:
+    with listening() as endpoint:
+        now = db_clock.now()
+        subscription = subscribe(endpoint, opened_at=now, failures=7, failing_since=now, next_probe_at=now)
+        acts.send_test(subscription)
+
+    subscription.refresh_from_db()
+    assert (subscription.opened_at, subscription.failures) == (None, 0)
+
+
+# --- the rest ----------------------------------------------------------------------------------------
+
+
+def test_draining_sends_what_is_due(endpoint_of_drain: Endpoint) -> None:
+    make_order()
+
+    call_command("worker", "--drain")
+
+    assert endpoint_of_drain.types == ["order.created"]
+
+
+@pytest.fixture
+def endpoint_of_drain() -> Any:
+    with listening() as endpoint:
+        subscribe(endpoint)
+        yield endpoint
+
+
+def test_old_events_go_with_their_deliveries() -> None:
+    with listening() as endpoint:
+        subscribe(endpoint)
+        make_order(1)
+        send_all()
+        OutboundEvent.objects.update(occurred_at=db_clock.now() - timedelta(days=31))
+        make_order(2)
+        send_all()
+
+    assert forget_old_events(days=30, now=db_clock.now()) == 1
+    assert forget_old_events(days=30, now=db_clock.now()) == 0
+    assert Delivery.objects.count() == DeliveryAttempt.objects.count() == OutboundEvent.objects.count() == 1
+
+
+def test_a_worker_whose_lease_is_over_changes_nothing_but_the_log() -> None:
+    with listening() as endpoint:
+        subscribe(endpoint)
+        make_order()
+
+        fan_out()
+        now = db_clock.now()
+        (claim,) = claim_due(lambda _one, _ready: 1, now=now)
+        # As if another worker had taken it meanwhile.
+        Delivery.objects.update(lease_until=now + timedelta(minutes=5))
+        record([Outcome(claim, exchange.Answer(200, ""), now)], now=now)
+
+    assert states() == [("pending", 0, "")]
+    assert DeliveryAttempt.objects.count() == 1
