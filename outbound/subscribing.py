@@ -9,10 +9,9 @@ from typing import TYPE_CHECKING
 from django.db import transaction
 from django.utils.translation import gettext as _, gettext_lazy
 
-from core.access import AnyUser
 from core.database.advisory_locks import AdvisoryLock, acquire
 from core.errors import HubError
-from orders.permissions import SEES_PEOPLE
+from core.privacy.rights import sees_guests
 from outbound.acts import check_url, prepare, switch_off, switch_on
 from outbound.events.catalogue import CATALOGUE, SUBSCRIBABLE
 from outbound.models.events import EntityType
@@ -69,11 +68,7 @@ class Maker:
         """Whether they are shown guests in full, so that a subscription of theirs may be told of them."""
         if self.key is not None:
             return self.key.may_act
-        return self.user is not None and sees_people(self.user)
-
-
-def sees_people(user: AnyUser) -> bool:
-    return bool(user.has_perm(SEES_PEOPLE))
+        return self.user is not None and sees_guests(self.user)
 
 
 def subscribe(subscription: Subscription, organizations: Sequence[Organization], *, by: Maker) -> None:

@@ -22,6 +22,7 @@ from core.admin.list_links import keep_filters
 from core.database import db_clock
 from core.display import EMPTY, clock, stacked, truncated
 from core.errors import HubError
+from core.privacy.rights import sees_guests
 from organizations.admin.filters import moment_range_filter, restaurant_filter
 from organizations.admin.zones import InZones, naming_zones
 from outbound import acts
@@ -32,7 +33,6 @@ from outbound.models.deliveries import Delivery, DeliveryAttempt, DeliveryState
 from outbound.models.events import EntityType
 from outbound.models.subscriptions import Subscription
 from outbound.sending.errors import explain
-from outbound.subscribing import sees_people
 
 if TYPE_CHECKING:
     from django_stubs_ext import WithAnnotations
@@ -79,7 +79,7 @@ class DeliveryAdmin(MirrorAdmin[Delivery]):
         return rows.defer("event__body", "event__personal_body", "event__changes", "subscription__url")
 
     def page_context(self, request: HttpRequest, row: Delivery) -> Context:
-        shows_people = sees_people(request.user)
+        shows_people = sees_guests(request.user)
         text = body_of(row, sees_people=shows_people)
         return {
             "title": title_of(row.event.event_type),

@@ -7,11 +7,12 @@ from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from organizations.api.permissions import shows_people
 from outbound import acts
 from outbound.access import ACT, deliveries_of
 from outbound.api import examples, serializers
 from outbound.api.filters import DeliveryFilter
-from outbound.api.subscription_views import given_by, key_of, refusals, sees_guests
+from outbound.api.subscription_views import given_by, key_of, refusals
 from outbound.models.deliveries import Delivery
 
 
@@ -49,7 +50,7 @@ class DeliveryViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets
 
     def get_serializer_context(self) -> dict[str, object]:
         context: dict[str, object] = super().get_serializer_context()
-        return context | {"sees_people": self.action == "retrieve" and sees_guests(self.request)}
+        return context | {"sees_people": self.action == "retrieve" and shows_people(self.request)}
 
     @extend_schema(
         summary="Send it again",

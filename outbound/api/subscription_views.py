@@ -25,7 +25,7 @@ from outbound.api.filters import SubscriptionFilter
 from outbound.events.catalogue import CATALOGUE
 from outbound.models.subscriptions import Subscription
 from outbound.states import with_waiting
-from outbound.subscribing import MOST_PER_KEY, PEOPLE_UNSEEN, Maker, change, sees_people, subscribe
+from outbound.subscribing import MOST_PER_KEY, PEOPLE_UNSEEN, Maker, change, subscribe
 
 _PERMISSIONS = {"create": "add", "partial_update": "change", "destroy": "delete"} | {
     "rotate_secret": "change",
@@ -36,11 +36,6 @@ _ACTS = ("test", "redeliver")
 
 def key_of(request: Request) -> ApiKey | None:
     return request.auth if isinstance(request.auth, ApiKey) else None
-
-
-def sees_guests(request: Request) -> bool:
-    key = key_of(request)
-    return sees_people(request.user) if key is None else key.may_act
 
 
 def _maker(request: Request) -> Maker:

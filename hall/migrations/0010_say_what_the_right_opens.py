@@ -16,7 +16,7 @@ def _renames_to(name):
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("hall", "0008_rename_labels"),
+        ("hall", "0009_note_removal_of_guests"),
         ("auth", "0012_alter_user_first_name_max_length"),
     ]
 
