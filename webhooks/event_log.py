@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from typing import Any
 
 import structlog
-from structlog.contextvars import get_contextvars
 
+from core.request_id import request_id
 from iiko_client.models.events import SOI, Envelope
 from iiko_client.units import MinorUnits, to_major
 
@@ -103,7 +103,9 @@ def _write(**event: object) -> None:
 
     Level, name and caller are known here, and it has no query string.
     """
-    event |= {**get_contextvars(), "level": "info", "logger": __name__}
+    event |= {"level": "info", "logger": __name__}
+    if own := request_id.get():
+        event["request_id"] = own
     record = logging.LogRecord.__new__(logging.LogRecord)
     vars(record).update(_COMMON, msg=_add_moment(_logger, "info", event), created=time.time())  # noqa: TID251  # a log tells the machine's time
     _logger.handle(record)

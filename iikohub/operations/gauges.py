@@ -40,11 +40,11 @@ class DatabaseGauges(Collector):
             now = db_clock.now()
             yield from [
                 *_counts(),
+                *happened_lately(now),
                 *_health(now),
                 _silent_pos(now),
                 *_sync(now),
                 *_attention(now),
-                *happened_lately(now),
                 *_outbound(now),
                 _clock_gauge(),
             ]

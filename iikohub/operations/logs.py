@@ -16,6 +16,8 @@ import structlog
 from django.http import HttpRequest
 from structlog.typing import EventDict, Processor, WrappedLogger
 
+from core.request_id import request_id
+
 
 def without_query(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
     """Write a request as its method and path: Django adds the whole one to each refusal it logs.
@@ -28,8 +30,15 @@ def without_query(_logger: WrappedLogger, _method: str, event: EventDict) -> Eve
     return event
 
 
+def with_request_id(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
+    if own := request_id.get():
+        event["request_id"] = own
+    return event
+
+
 SHARED_PROCESSORS: list[Processor] = [
     structlog.contextvars.merge_contextvars,
+    with_request_id,
     structlog.stdlib.add_log_level,
     structlog.stdlib.add_logger_name,
     structlog.processors.TimeStamper(fmt="iso", utc=True),

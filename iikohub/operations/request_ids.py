@@ -1,11 +1,11 @@
 """An id for each request: in its answer and in every log line that is written on its behalf."""
 
 import re
-import uuid
+import secrets
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from structlog.contextvars import bind_contextvars, unbind_contextvars
+from core.request_id import request_id
 
 Environ = dict[str, Any]
 StartResponse = Callable[..., Any]
@@ -26,13 +26,13 @@ class RequestIds:
 
     def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         given = environ.get("HTTP_X_REQUEST_ID", "")
-        request_id = given if _TAKEN.fullmatch(given) else uuid.uuid4().hex
+        own = given if given and _TAKEN.fullmatch(given) else secrets.token_hex(16)
 
         def start(status: str, headers: list[tuple[str, str]], *more: object) -> object:
-            return start_response(status, [*headers, (HEADER, request_id)], *more)
+            return start_response(status, [*headers, (HEADER, own)], *more)
 
-        bind_contextvars(request_id=request_id)
+        token = request_id.set(own)
         try:
             return self._application(environ, start)
         finally:
-            unbind_contextvars("request_id")
+            request_id.reset(token)

@@ -118,8 +118,8 @@ ORDERS_CREATED = created(
 )
 ORDERS_CHANGED = changed(
     "outbound_orders_changed", ORDER_ROW.format(type=ORDER_TYPE), "", ORDER_TOLD, ORDER_NAMED,
-    # A row that is still without content, and was, is no order yet.
-    f"NOT ({_BARE.format('n')})",
+    # A row that is still without content, and was, is no order yet. Guests that are removed are no news.
+    f"NOT ({_BARE.format('n')}) AND o.personal_data_removed_at IS NOT DISTINCT FROM n.personal_data_removed_at",
 )  # fmt: skip
 # Two rows that turned out to be one; whoever deletes an order otherwise tells nobody.
 ORDERS_DELETED = trigger_function(
@@ -236,7 +236,7 @@ DROPPED = ";\n".join(f"DROP FUNCTION {name}() CASCADE" for name in FUNCTIONS)
 class Migration(migrations.Migration):
     dependencies = [
         ("outbound", "0001_create_outbound_webhooks"),
-        ("orders", "0032_index_commands_by_time"),
+        ("orders", "0033_note_removal_of_guests"),
         ("loyalty", "0007_relabel_commands"),
         ("organizations", "0020_let_keys_expire"),
         ("attention", "0004_let_administrators_set_channels"),
