@@ -3,6 +3,7 @@
 One delivery runs through all of them. Restaurants, guests and numbers are made up.
 """
 
+import re
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -282,6 +283,7 @@ WORDS: dict[str, object] = {
 
 
 def _next_page(path: str) -> str:
+    path = re.sub(r"\{\w+\}", "1207", path)
     return f"https://hub.example.com{path}?cursor=WyItaWQiLDEyMDdd&limit=1&skip=1"
 
 

@@ -1,8 +1,9 @@
 """The API keeps what its description promises, whatever it is asked, by every kind of key.
 
 schemathesis makes requests from the description, good and bad ones. No answer may be a 5xx that is not
-described, none may have a status or a body that the description does not know. ``make test`` asks a fixed
-choice of questions; ``make fuzz`` looks for new ones (``FUZZ_EXAMPLES`` of each kind).
+described, none may have a status or a body that the description does not know. Walks go from answer to
+answer by the links that schemathesis finds: a list, one of its rows, an act, its command. ``make test``
+asks a fixed choice of questions; ``make fuzz`` looks for new ones (``FUZZ_EXAMPLES`` of each kind).
 """
 
 import json

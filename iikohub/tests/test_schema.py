@@ -103,6 +103,22 @@ def test_every_operation_is_described(schema: dict[str, Any]) -> None:
     }
 
 
+def test_operations_are_named_for_what_they_do(schema: dict[str, Any]) -> None:
+    ids = [one["operationId"] for all_of in schema["paths"].values() for one in all_of.values()]
+
+    assert len(set(ids)) == len(ids)
+    created = {name.removesuffix("_create") for name in ids if name.endswith("_create")}
+    assert created <= {"webhooks_configs", "subscriptions"}
+    assert {"orders_cancel", "loyalty_topup", "webhooks_receive", "attention_take"} <= set(ids)
+
+
+def test_description_has_no_titles_of_filters(schema: dict[str, Any]) -> None:
+    """They are of a language, and generators of clients name types by them."""
+    operations = [one for all_of in schema["paths"].values() for one in all_of.values()]
+
+    assert not [one for each in operations for one in each.get("parameters", []) if "title" in one["schema"]]
+
+
 def parameters(schema: dict[str, Any], path: str) -> set[str]:
     return {one["name"] for one in schema["paths"][path]["get"]["parameters"] if one["in"] == "query"}
 
