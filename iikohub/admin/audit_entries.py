@@ -21,6 +21,7 @@ from django.utils.translation import gettext, gettext_lazy as _, pgettext, pgett
 
 from audit.acts import ACTS, words_of
 from audit.models import ActorKind, AuditEntry, Door, Outcome
+from audit.trail import current
 from core.admin.base import Context, MirrorAdmin
 from core.admin.export import Exporting
 from core.admin.filters import Choice, ChoicesFilter, Rows, choices_filter
@@ -176,11 +177,13 @@ class AuditEntryAdmin(Exporting[AuditEntry], MirrorAdmin[AuditEntry]):
     )
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[AuditEntry]:
-        """Add the restaurant, which an entry knows by its id alone."""
+        """Add the restaurant, which an entry knows by its id alone. An export leaves itself out."""
+        trail = current()
         restaurant = Organization.objects.filter(iiko_id=OuterRef("organization_iiko_id"))
         return (
             super()
             .get_queryset(request)
+            .exclude(request_id=trail.request_id if trail else None)
             .annotate(
                 restaurant_name=Subquery(restaurant.values("name")[:1]),
                 restaurant_zone=Subquery(restaurant.values("timezone")[:1]),
