@@ -178,16 +178,13 @@ class AuditEntryAdmin(Exporting[AuditEntry], MirrorAdmin[AuditEntry]):
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[AuditEntry]:
         """Add the restaurant, which an entry knows by its id alone. An export leaves itself out."""
-        trail = current()
         restaurant = Organization.objects.filter(iiko_id=OuterRef("organization_iiko_id"))
-        return (
-            super()
-            .get_queryset(request)
-            .exclude(request_id=trail.request_id if trail else None)
-            .annotate(
-                restaurant_name=Subquery(restaurant.values("name")[:1]),
-                restaurant_zone=Subquery(restaurant.values("timezone")[:1]),
-            )
+        entries = super().get_queryset(request)
+        if (trail := current()) is not None:
+            entries = entries.exclude(request_id=trail.request_id)
+        return entries.annotate(
+            restaurant_name=Subquery(restaurant.values("name")[:1]),
+            restaurant_zone=Subquery(restaurant.values("timezone")[:1]),
         )
 
     def list_rows(self, rows: QuerySet[AuditEntry]) -> QuerySet[AuditEntry]:
