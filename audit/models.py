@@ -72,4 +72,4 @@ class AuditEntry(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.act} {self.subject_text}".strip()
+        return self.subject_text or self.path

@@ -21,6 +21,7 @@ from django.utils.translation import gettext, gettext_lazy as _, pgettext, pgett
 
 from audit.acts import ACTS, words_of
 from audit.models import ActorKind, AuditEntry, Door, Outcome
+from audit.trail import current
 from core.admin.base import Context, MirrorAdmin
 from core.admin.export import Exporting
 from core.admin.filters import Choice, ChoicesFilter, Rows, choices_filter
@@ -95,9 +96,24 @@ def _zone(entry: WithAnnotations[AuditEntry, Placed]) -> tzinfo:
     return vendor_time.zone(entry.restaurant_zone) if entry.restaurant_zone else UTC
 
 
+def _restaurant(entry: WithAnnotations[AuditEntry, Placed]) -> str:
+    return entry.restaurant_name or entry.organization_iiko_id
+
+
+def _name_of(entry: AuditEntry) -> str:
+    """Name the object; a list that was taken away is named as the menu does."""
+    if entry.act != "list_exported":
+        return entry.subject_text
+    try:
+        model = apps.get_model(entry.subject_text)
+    except (LookupError, ValueError):  # a list of the API, by its own name
+        return entry.subject_text
+    return capfirst(str(model._meta.verbose_name_plural))
+
+
 def _object_text(entry: AuditEntry) -> str:
     kind = _kind_of(entry)
-    return f"{capfirst(kind)}: {entry.subject_text}" if kind and entry.subject_text else entry.subject_text
+    return f"{capfirst(kind)}: {entry.subject_text}" if kind and entry.subject_text else _name_of(entry)
 
 
 def _model_of(entry: AuditEntry) -> type[Model] | None:
@@ -153,7 +169,7 @@ class AuditEntryAdmin(Exporting[AuditEntry], MirrorAdmin[AuditEntry]):
         (_("page or command"), lambda entry: entry.path),
         (pgettext_lazy("audit", "act"), lambda entry: str(words_of(entry.act))),
         (pgettext_lazy("audit", "object"), _object_text),
-        (_("restaurant"), lambda entry: entry.restaurant_name or entry.organization_iiko_id),
+        (_("restaurant"), _restaurant),
         (_("outcome"), lambda entry: entry.get_outcome_display()),
         (_("code"), lambda entry: entry.code),
         (pgettext_lazy("audit", "before"), lambda entry: _json(entry.before)),
@@ -161,15 +177,14 @@ class AuditEntryAdmin(Exporting[AuditEntry], MirrorAdmin[AuditEntry]):
     )
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[AuditEntry]:
-        """Add the restaurant, which an entry knows by its id alone."""
+        """Add the restaurant, which an entry knows by its id alone. An export leaves itself out."""
         restaurant = Organization.objects.filter(iiko_id=OuterRef("organization_iiko_id"))
-        return (
-            super()
-            .get_queryset(request)
-            .annotate(
-                restaurant_name=Subquery(restaurant.values("name")[:1]),
-                restaurant_zone=Subquery(restaurant.values("timezone")[:1]),
-            )
+        entries = super().get_queryset(request)
+        if (trail := current()) is not None:
+            entries = entries.exclude(request_id=trail.request_id)
+        return entries.annotate(
+            restaurant_name=Subquery(restaurant.values("name")[:1]),
+            restaurant_zone=Subquery(restaurant.values("timezone")[:1]),
         )
 
     def list_rows(self, rows: QuerySet[AuditEntry]) -> QuerySet[AuditEntry]:
@@ -196,7 +211,7 @@ class AuditEntryAdmin(Exporting[AuditEntry], MirrorAdmin[AuditEntry]):
             (_("When"), self._moment(placed, with_offset=True)),
             (_("Who"), row.actor),
             (_("Address"), row.address),
-            (_("Restaurant"), self.restaurant(placed)),
+            (_("Restaurant"), _restaurant(placed)),
         ]
         facts = [
             (pgettext("audit", "Object"), _object_link(row)),
@@ -211,7 +226,7 @@ class AuditEntryAdmin(Exporting[AuditEntry], MirrorAdmin[AuditEntry]):
         return {
             "title": capfirst(str(words_of(row.act))),
             "badge": self.result(row),
-            "headline": [(title, value) for title, value in headline if value and value != EMPTY],
+            "headline": [(title, value) for title, value in headline if value],
             "facts": [(title, value) for title, value in facts if value],
             "changes": list(_changes(row)),
             "others": [(self._url(one), capfirst(str(words_of(one.act))), _object_text(one)) for one in seen],
@@ -239,11 +254,11 @@ class AuditEntryAdmin(Exporting[AuditEntry], MirrorAdmin[AuditEntry]):
 
     @admin.display(description=pgettext_lazy("audit", "object"))
     def object_name(self, entry: AuditEntry) -> SafeString:
-        return stacked(entry.subject_text or EMPTY, capfirst(_kind_of(entry)))
+        return stacked(_name_of(entry) or EMPTY, capfirst(_kind_of(entry)))
 
     @admin.display(description=_("restaurant"))
     def restaurant(self, entry: WithAnnotations[AuditEntry, Placed]) -> SafeString:
-        return truncated(entry.restaurant_name or entry.organization_iiko_id or EMPTY)
+        return truncated(_restaurant(entry) or EMPTY)
 
     @admin.display(description=_("outcome"))
     def result(self, entry: AuditEntry) -> SafeString:
