@@ -67,9 +67,9 @@ def of_the_admin() -> Iterator[str]:
         name = f"admin:{model._meta.app_label}_{model._meta.model_name}"
         yield reverse(f"{name}_changelist")
         yield reverse(f"{name}_add")
-        first = model._default_manager.order_by("pk").first()
-        for what in ("change", "delete", "history") if first else ():
-            yield reverse(f"{name}_{what}", args=[first.pk])
+        first = model._default_manager.order_by("pk").values_list("pk", flat=True).first()
+        for what in () if first is None else ("change", "delete", "history"):
+            yield reverse(f"{name}_{what}", args=[first])
     yield from (reverse(f"admin:{name}") for name in ("index", "password_change"))
     yield reverse("admin:auth_user_password_change", args=[User.objects.get().pk])
     yield reverse("first_steps:steps")

@@ -1,6 +1,5 @@
 """Two-step sign-in in a real browser: set up on the console, asked for, and entered by a recovery code."""
 
-import os
 import re
 from base64 import b32decode
 
@@ -17,14 +16,6 @@ from tests.test_console_accessibility import serious
 pytestmark = BROWSER_MARKS
 
 PASSWORD = "long-enough-password"
-
-
-def shot(page: Page, name: str) -> None:
-    if "SHOTS" in os.environ:
-        for theme in ("light", "dark"):
-            page.emulate_media(color_scheme=theme)
-            page.wait_for_timeout(200)
-            page.screenshot(path=f"/tmp/shots/{name}-{page.viewport_size['width']}-{theme}.png")
 
 
 def app_code(secret: str, *, steps: int) -> str:
@@ -49,11 +40,9 @@ def set_up(page: Page) -> tuple[str, list[str]]:
     page.get_by_role("button", name="Настроить").click()
     expect(page.get_by_role("img", name="QR-код для приложения с кодами")).to_be_visible()
     secret = re.sub(r"\s", "", page.locator("[data-secret]").inner_text())
-    shot(page, "setup")
     assert serious(page) == []
     type_code(page, app_code(secret, steps=-1), "Включить")
     expect(page.get_by_text("Вход в два шага включён.")).to_be_visible()
-    shot(page, "codes")
     assert serious(page) == []
     return secret, page.locator(".hub-codes code").all_inner_texts()
 
@@ -70,7 +59,6 @@ def test_set_up_signed_out_and_in_by_code_and_by_recovery_code(visitor: Visitor)
     page.locator("summary", has_text="chief").click()
     page.get_by_role("link", name="Вход в два шага").click()
     expect(page.get_by_role("heading", name="Вход в два шага")).to_be_visible()
-    shot(page, "off")
     assert serious(page) == []
 
     secret, codes = set_up(page)
@@ -81,11 +69,9 @@ def test_set_up_signed_out_and_in_by_code_and_by_recovery_code(visitor: Visitor)
     visitor.open("/console/")
     type_password(page)
     expect(page.get_by_text("Входит chief.")).to_be_visible()
-    shot(page, "code")
     assert serious(page) == []
     type_code(page, "000000", "Войти")
     expect(page.get_by_text("Код неверный или уже был использован.")).to_be_visible()
-    shot(page, "wrong")
     type_code(page, app_code(secret, steps=0), "Войти")
     expect(page).to_have_url(f"{visitor.home}/console/")
 
@@ -97,7 +83,6 @@ def test_set_up_signed_out_and_in_by_code_and_by_recovery_code(visitor: Visitor)
 
     visitor.open("/admin/two-steps/")
     expect(page.get_by_text("Осталось 9 запасных кодов.")).to_be_visible()
-    shot(page, "on")
     assert serious(page) == []
 
 
@@ -109,7 +94,6 @@ def test_group_that_asks_leads_to_the_set_up_on_a_phone(visitor_with_a_phone: Vi
     page = visitor_with_a_phone.open("/console/")
 
     expect(page.get_by_text("В вашу учётную запись нужно входить в два шага.")).to_be_visible()
-    shot(page, "owed")
     assert page.evaluate("document.documentElement.scrollWidth") <= PHONE
     set_up(page)
     page.get_by_role("link", name="Коды сохранены").click()

@@ -6,6 +6,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.apps import apps
 from django.contrib.auth.models import Group, Permission, User
 from django.contrib.sessions.models import Session
 from django.db import connection
@@ -108,11 +109,27 @@ def close_a_restaurant(_user: User) -> None:
     Organization.objects.filter(pk=Organization.objects.all()[0].pk).update(is_active=False)
 
 
+def sign_out_everywhere(user: User) -> None:
+    apps.get_model("iikohub.SignOut").objects.create(user=user, at=db_clock.now())
+
+
+def let_the_group_ask_for_two_steps(user: User) -> None:
+    apps.get_model("iikohub.TwoStepGroup").objects.create(group=user.groups.get())
+
+
+def set_the_second_step_up_elsewhere(user: User) -> None:
+    model = apps.get_model("iikohub.SecondFactor")
+    model.objects.create(user=user, secret="x", confirmed_at=db_clock.now())
+
+
 ANSWERS: list[tuple[Callable[[User], None], int]] = [
     (sign_out, 401),
     (end_session, 401),
     (dismiss, 401),
     (change_password, 401),
+    (sign_out_everywhere, 401),
+    (let_the_group_ask_for_two_steps, 401),
+    (set_the_second_step_up_elsewhere, 401),
     (leave_the_group, 403),
     (narrow_the_group, 403),
     (take_a_right, 205),
