@@ -334,7 +334,9 @@ def test_who_may_do_more_or_sees_other_restaurants_is_given_an_answer_of_their_o
 ) -> None:
     put(cafe, now, status="OnWay", courier_id="c", courier_name="Орлова Вера")
     other = Client(headers={"accept-language": "en"})
-    sign_in(other, "loyalty.view_personal_data", "orders.view_order", "orders.change_order_status", name="other")
+    sign_in(
+        other, "loyalty.view_personal_data", "orders.view_order", "orders.change_order_status", name="other"
+    )
     russian = Client(headers={"accept-language": "ru"})
     sign_in(russian, "loyalty.view_personal_data", "orders.view_order", name="russian")
     stranger = Client(headers={"accept-language": "en"})
@@ -544,7 +546,13 @@ def test_panel_of_an_unknown_order_is_404(operator: Client) -> None:
 
 @pytest.fixture
 def dispatcher(client: Client) -> Client:
-    sign_in(client, "loyalty.view_personal_data", "orders.view_order", "orders.change_order_status", "orders.assign_order_courier")
+    sign_in(
+        client,
+        "loyalty.view_personal_data",
+        "orders.view_order",
+        "orders.change_order_status",
+        "orders.assign_order_courier",
+    )
     client.defaults["HTTP_ACCEPT_LANGUAGE"] = "en"
     return client
 
