@@ -161,7 +161,7 @@ def _apply(
             logger.warning("inbox.event_failed", event_pk=event.id, error_type=type(error).__name__)
             words = f"{type(error).__name__}: {_first_line(error)}"
             return {event.id: EventResult(_status_after_failure(event.attempts), Reason.ERROR, words)}
-        logger.warning("inbox.batch_failed", events=len(events), error=_first_line(error))
+        logger.warning("inbox.batch_failed", events=len(events), error_type=type(error).__name__)
     results: dict[int, EventResult] = {}
     for event in events:
         results |= _apply(handler, [event], now, one_by_one=True)
