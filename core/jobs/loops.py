@@ -87,7 +87,7 @@ class LoopRunner:
 
     def _end(self, loop: WorkerLoop) -> None:
         try:
-            loop.finish(within_s=self._grace_s)
+            loop.finish(within_s=self._grace_s / 2)
         except Exception:  # as above: what is lost is done by another worker
             logger.exception("loop.failed", loop=loop.name, failures=1)
         finally:
