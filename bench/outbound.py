@@ -42,7 +42,9 @@ class Told:
 
     waits_ms: list[float]
     per_s: float
+    """Webhooks that were told of."""
     lost: int
+    messages: int
 
     def percentile(self, share: float) -> float:
         return self.waits_ms[min(len(self.waits_ms) - 1, int(len(self.waits_ms) * share))]
@@ -70,19 +72,20 @@ def section(length: Length) -> Section:
     found = Section.of("outbound", how, runs, _ROWS, _as_json)
     found.comparisons = [
         Comparison("p95 at most 2 s", found.medians["delivered in, p95"] <= 2000),
-        Comparison("a dead one slows no other: 0.95", found.medians["messages/s beside: ratio"] >= 0.95),
+        Comparison("a dead one slows no other: 0.95", found.medians["told of/s beside: ratio"] >= 0.95),
         Comparison("none lost", all(run.alone.lost + run.beside_a_dead_one.lost == 0 for run in runs)),
     ]
     return found
 
 
 _ROWS: tuple[Row[OutboundRun], ...] = (
-    Row("messages/s", lambda run: run.alone.per_s),
+    Row("told of/s", lambda run: run.alone.per_s),
     Row("delivered in, p50", lambda run: run.alone.percentile(0.50), MS),
     Row("delivered in, p95", lambda run: run.alone.percentile(0.95), MS),
     Row("delivered in, p99", lambda run: run.alone.percentile(0.99), MS),
     Row("beside a dead one, p95", lambda run: run.beside_a_dead_one.percentile(0.95), MS),
-    Row("messages/s beside: ratio", lambda run: run.ratio, HUNDREDTHS),
+    Row("told of/s beside: ratio", lambda run: run.ratio, HUNDREDTHS),
+    Row("messages", lambda run: run.alone.messages),
     Row("lost", lambda run: run.alone.lost + run.beside_a_dead_one.lost),
 )
 
@@ -189,10 +192,16 @@ def _wait_until_told(url: str) -> None:
 
 
 def _compare(sent: dict[Moment, float], came: dict[Key, float]) -> Told:
+    """Take of each webhook the first message that tells of its step or a later one.
+
+    Webhooks of one order that a worker applies together are one change, and one message.
+    """
     rows = dict(Order.objects.values_list("iiko_order_id", "pk"))
     waits: list[float] = []
     for moment, sent_at in sent.items():
-        if (at := came.get((rows.get(moment.order_id, 0), STEPS[moment.step]))) is not None:
-            waits.append((at - sent_at) * 1000)
+        row = rows.get(moment.order_id, 0)
+        told_at = [at for step in STEPS[moment.step :] if (at := came.get((row, step))) is not None]
+        if told_at:
+            waits.append((min(told_at) - sent_at) * 1000)
     took = max(came.values(), default=0.0) - min(sent.values())
-    return Told(sorted(waits), len(came) / took, lost=len(sent) - len(waits))
+    return Told(sorted(waits), len(waits) / took, lost=len(sent) - len(waits), messages=len(came))

@@ -18,7 +18,7 @@ from outbound.sending.errors import NO_ADDRESS, NO_ANSWER, PRIVATE
 
 CONNECT_S = 5.0
 _KEPT_S = 20.0
-_MOST_KEPT = 16
+_MOST_KEPT = 32
 
 
 class NotConnected(OSError):

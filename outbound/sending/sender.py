@@ -22,8 +22,8 @@ from outbound.sending.exchange import Answer, Exchange
 from outbound.sending.outcomes import Outcome, record
 from outbound.sending.signing import headers_of
 
-THREADS = 64
-MOST_AT_ONCE = 16
+THREADS = 128
+MOST_AT_ONCE = 32
 """Requests to one endpoint."""
 _TICK_S = 0.05
 
