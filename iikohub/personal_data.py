@@ -12,6 +12,8 @@ declare(
     harmless={"a zone of the clock": "timezone"},
 )
 
+declare("iikohub.SecondFactor", harmless={"a secret, encrypted": "secret", "digests": "recovery_digests"})
+
 # --- Django --------------------------------------------------------------------------------------------
 
 declare(

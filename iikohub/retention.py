@@ -24,6 +24,8 @@ _TWO_WEEKS = timedelta(days=14)
 
 stays("django_migrations django_content_type auth_permission", _WITH_MIGRATIONS)
 stays("auth_user auth_user_groups auth_user_user_permissions", _ACCOUNT)
+stays("second_factors sign_outs", "one row for each account, deleted with it")
+stays("two_step_groups", "set up by an administrator, who deletes it")
 stays("auth_group auth_group_permissions", "set up by an administrator, who deletes it")
 stays("address_checks zone_confirmations", "one row for each address or restaurant")
 stays("axes_accessattemptexpiration", "deleted with its attempt")

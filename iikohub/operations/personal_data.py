@@ -1,22 +1,16 @@
 """What the commands on a person's data share: finding the person, and the record that it was done."""
 
 from collections.abc import Mapping
-from importlib import import_module
-from typing import Protocol, cast
 
 import structlog
-from django.apps import apps
 from django.core.management.base import CommandError
 
+from audit.entries import record
 from core.privacy.registry import Found
 from core.privacy.search import NoPhone, find_person
 from core.redaction import masked_phone
 
 logger = structlog.stdlib.get_logger(__name__)
-
-
-class _Record(Protocol):
-    def __call__(self, act: str, *, subject_text: str, after: Mapping[str, object]) -> object: ...
 
 
 def found_by(phone: str) -> Found:
@@ -34,6 +28,4 @@ def note_act(act: str, found: Found, counts: Mapping[str, int]) -> None:
     """
     phone = masked_phone(found.phone)
     logger.info(f"privacy.{act}", phone=phone, rows=dict(counts))
-    if apps.is_installed("audit"):
-        record = cast("_Record", import_module("audit.entries").record)
-        record(act, subject_text=phone, after=dict(counts))
+    record(act, subject_text=phone, after=dict(counts))

@@ -1,8 +1,9 @@
 """``manage.py erase_person``."""
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 from django.db import transaction
 
+from audit.commands import AuditedCommand
 from core.database import db_clock
 from core.privacy.registry import Found, declaration_of
 from core.privacy.removal import remove_guests
@@ -16,7 +17,7 @@ _AFTERWARDS = (
 )
 
 
-class Command(BaseCommand):
+class Command(AuditedCommand):
     help = (
         "Remove a guest from all that is held: orders, hall, messages as they came, calls, history, wallets, "
         "search. Orders and the ledger of wallets stay, without the guest. It cannot be undone; it can be "

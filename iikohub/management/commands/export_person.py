@@ -4,16 +4,17 @@ import json
 import os
 from datetime import datetime
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 from django.core.serializers.json import DjangoJSONEncoder
 
+from audit.commands import AuditedCommand
 from core.database import db_clock
 from core.privacy.export import export_person
 from core.privacy.registry import Found
 from iikohub.operations.personal_data import found_by, note_act
 
 
-class Command(BaseCommand):
+class Command(AuditedCommand):
     help = (
         "Write all that is held of a guest as JSON: orders, hall, messages, calls, history, wallets. What is "
         "written names the guest in full."

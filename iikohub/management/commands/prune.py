@@ -2,13 +2,14 @@
 
 from datetime import datetime
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 
+from audit.commands import AuditedCommand
 from core.database import db_clock
 from core.privacy.retention import Rule, figures, prune, reasons, rules
 
 
-class Command(BaseCommand):
+class Command(AuditedCommand):
     help = (
         "Delete what is over its age and remove guests from what stays, as the worker does every night. Can "
         "be interrupted and repeated. The ages are settings: see .env.example and docs/privacy.md."

@@ -1,12 +1,13 @@
 """``manage.py reset_second_factor``."""
 
 from django.contrib.auth.models import User
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 
+from audit.commands import AuditedCommand
 from iikohub.sign_in.second_factor import remove
 
 
-class Command(BaseCommand):
+class Command(AuditedCommand):
     help = (
         "Take the two-step sign-in off a person who lost phone and recovery codes, where no administrator "
         "can do it in the admin. The password alone lets them in then, until they set it up again."
