@@ -126,8 +126,8 @@ class _Receiver:
 
     def note(self, content: bytes) -> None:
         data = json.loads(content)["data"]
-        key = (int(data["id"]), str(data["changes"]["status"]["to"]))
-        self.came.setdefault(key, time.perf_counter())
+        if change := data["changes"].get("status"):
+            self.came.setdefault((int(data["id"]), str(change["to"])), time.perf_counter())
 
 
 def _warm_up(caller: Caller, receiver: _Receiver) -> None:
