@@ -18,7 +18,7 @@ from typing import Any
 from bench import database
 from bench.bodies import STEPS, Moment, evening
 from bench.latency import Caller
-from bench.processes import HUB, manage, running, web
+from bench.processes import HUB, manage, running, wait_for, web
 from bench.report import HUNDREDTHS, MS, Comparison, JsonObject, Length, Row, Section
 from orders.models.order import Order
 from outbound.models.deliveries import Delivery
@@ -103,7 +103,9 @@ def _measure(seconds: float, length: Length, *, is_dead_beside: bool) -> Told:
         if is_dead_beside:
             _subscribe(dead_url)
         with web(env=_ENV) as port, running([manage("worker")], env=_ENV):
-            sent = _send(Caller(port, token=length.token, key=length.key), seconds)
+            caller = Caller(port, token=length.token, key=length.key)
+            _warm_up(caller, receiver)
+            sent = _send(caller, seconds)
             _wait_until_told(receiver.url)
         return _compare(sent, receiver.came)
 
@@ -124,8 +126,15 @@ class _Receiver:
 
     def note(self, content: bytes) -> None:
         data = json.loads(content)["data"]
-        key = (int(data["id"]), str(data["changes"]["status"]["to"]))
-        self.came.setdefault(key, time.perf_counter())
+        if change := data["changes"].get("status"):
+            self.came.setdefault((int(data["id"]), str(change["to"])), time.perf_counter())
+
+
+def _warm_up(caller: Caller, receiver: _Receiver) -> None:
+    """Wait until the worker is there: it tells of an order that is not measured."""
+    caller.post(Moment(run=1, order=0, step=0))
+    wait_for(lambda: bool(receiver.came), "worker", seconds=_PATIENCE_S)
+    receiver.came.clear()
 
 
 class _Server(ThreadingHTTPServer):
