@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from django.utils import translation
 from drf_spectacular.generators import SchemaGenerator
-from jsonschema import Draft4Validator, FormatChecker
+from jsonschema import Draft4Validator, FormatChecker  # type: ignore[import-untyped]  # it has no stubs
 from openapi_spec_validator import validate
 
 from core.api.examples import Examples

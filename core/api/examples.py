@@ -64,7 +64,7 @@ class Examples:
         if schema.get("format") in _BY_FORMAT:
             return _BY_FORMAT[schema["format"]]
         if kind in _BY_TYPE:
-            return max(_BY_TYPE[kind], schema.get("minimum", 0)) if kind == "integer" else _BY_TYPE[kind]  # type: ignore[type-var]  # numbers
+            return _BY_TYPE[kind]
         self.unnamed.add(f"{owner}.{field}")
         return "text" if kind == "string" else None
 

@@ -42,7 +42,7 @@ class HubSchema(StandardErrorsSchema):
         """Describe refusals as the JSON they are, whatever was asked for, and files as texts or bytes."""
         if status_code >= "400":
             media_types = [JSONRenderer.media_type]
-        answer: dict[str, Any] = super()._get_response_for_code(
+        answer: dict[str, Any] = super()._get_response_for_code(  # type: ignore[no-untyped-call]  # the library declares no types
             serializer, status_code, media_types, direction
         )
         for media_type in set(answer.get("content", {})) - {JSONRenderer.media_type}:
