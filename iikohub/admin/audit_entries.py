@@ -119,7 +119,7 @@ def _object_text(entry: AuditEntry) -> str:
 def _model_of(entry: AuditEntry) -> type[Model] | None:
     try:
         return apps.get_model(entry.subject.partition(":")[0]) if entry.subject else None
-    except LookupError:  # a model of an older version
+    except (LookupError, ValueError):  # a model of an older version
         return None
 
 
