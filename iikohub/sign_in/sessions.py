@@ -15,6 +15,7 @@ from django.contrib.auth.signals import user_logged_in
 from django.contrib.sessions.backends.base import SessionBase
 from django.dispatch import receiver
 from django.http import HttpRequest, HttpResponse
+from django.utils import timezone
 
 from core.database import db_clock
 from iikohub.models.sign_in import SignOut
@@ -60,9 +61,10 @@ def _prolong(session: SessionBase, now: datetime) -> None:
     """Let it last from now on; Django forgets it at the time that is set, whatever is saved meanwhile."""
     began = datetime.fromtimestamp(session.setdefault(_SIGNED_IN_AT, now.timestamp()), tz=UTC)
     session[_ACTED_AT] = now.timestamp()
-    session.set_expiry(
-        min(now + timedelta(hours=settings.SESSION_HOURS), began + timedelta(days=settings.SESSION_MAX_DAYS))
+    span = min(
+        timedelta(hours=settings.SESSION_HOURS), began + timedelta(days=settings.SESSION_MAX_DAYS) - now
     )
+    session.set_expiry(timezone.now() + span)  # noqa: TID251  # Django compares it with this machine's clock
 
 
 def began_after(session: SessionBase, moment: datetime) -> bool:
