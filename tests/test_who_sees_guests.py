@@ -253,11 +253,11 @@ def test_log_names_no_guest(
     """What came, what was applied, what failed, what was asked, and what iiko refused."""
     words = "Guest Zzqmaria of 79997700001, Zzqstreet: Zzqcomment"
     guest = {"customer": customer(name="Zzqmaria", surname="Zzqlunina"), "phone": "+79997700001"}
-    order = guest | {"comment": "Zzqcomment", "problem": words}
+    order: dict[str, Any] = guest | {"comment": "Zzqcomment", "problem": words}
     acting = Acting(iiko)
     caplog.set_level(logging.DEBUG, logger="webhooks")
 
-    not_begun = {"whenPrinted": None, "items": [product(whenPrinted=None, status="Added")]}
+    not_begun: dict[str, Any] = {"whenPrinted": None, "items": [product(whenPrinted=None, status="Added")]}
     acting.has(status="Unconfirmed", **not_begun, **order)
     post(Client(), b'[{"eventType": "DeliveryOrderUpdate", "phone": "+79997700001", "name": "Zzqmaria"')
     with monkeypatch.context() as broken:
