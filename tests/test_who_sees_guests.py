@@ -14,7 +14,6 @@ from uuid import uuid4
 import pytest
 from django.conf import LazySettings
 from django.contrib.auth.models import Permission, User
-from django.http import HttpResponse
 from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
@@ -22,6 +21,7 @@ from django.utils.http import urlencode
 
 from core.privacy.rights import GUESTS, HALL_GUESTS
 from orders.models.order import Order
+from organizations.models.api_keys import KeyRight
 from organizations.provisioning import create_api_key
 from tests.acting import Acting
 from tests.builders import authorized, cloud_event, customer, drain, post, product
@@ -114,10 +114,10 @@ def test_key_that_only_reads_is_shown_no_guest(
     hub: tuple[dict[str, Any], dict[str, str]], acts: bool
 ) -> None:
     rows, markers = hub
-    _row, key = create_api_key(name="k", organization_ids=[], **({} if acts else {"rights": ()}))
+    _row, key = create_api_key(name="k", organization_ids=[], rights=tuple(KeyRight) if acts else ())
 
-    def ask(url: str) -> HttpResponse:
-        answer: HttpResponse = Client().get(url, headers=authorized(key))
+    def ask(url: str) -> Any:
+        answer: Any = Client().get(url, headers=authorized(key))
         return answer
 
     shown = walked(ask, rows, markers, below="/api/")
@@ -253,11 +253,11 @@ def test_log_names_no_guest(
     """What came, what was applied, what failed, what was asked, and what iiko refused."""
     words = "Guest Zzqmaria of 79997700001, Zzqstreet: Zzqcomment"
     guest = {"customer": customer(name="Zzqmaria", surname="Zzqlunina"), "phone": "+79997700001"}
-    order = guest | {"comment": "Zzqcomment", "problem": words}
+    order: dict[str, Any] = guest | {"comment": "Zzqcomment", "problem": words}
     acting = Acting(iiko)
     caplog.set_level(logging.DEBUG, logger="webhooks")
 
-    not_begun = {"whenPrinted": None, "items": [product(whenPrinted=None, status="Added")]}
+    not_begun: dict[str, Any] = {"whenPrinted": None, "items": [product(whenPrinted=None, status="Added")]}
     acting.has(status="Unconfirmed", **not_begun, **order)
     post(Client(), b'[{"eventType": "DeliveryOrderUpdate", "phone": "+79997700001", "name": "Zzqmaria"')
     with monkeypatch.context() as broken:
