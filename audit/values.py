@@ -10,6 +10,7 @@ from django.conf import settings
 from django.db.models import Field, ManyToManyField, Model
 from django.utils import translation
 
+from core.privacy.registry import Whose, personal_fields
 from core.redaction import MASK, mask
 
 Values = dict[str, object]
@@ -33,7 +34,8 @@ def is_secret(field: Field[Any, Any]) -> bool:
 
 
 def is_personal(field: Field[Any, Any]) -> bool:
-    return bool(_PERSONAL.search(field.name))
+    declared = personal_fields(field.model._meta.label, Whose.GUEST)
+    return field.name in declared or bool(_PERSONAL.search(field.name))
 
 
 def kept(field: Field[Any, Any], value: object) -> object:

@@ -23,6 +23,8 @@ FOLLOWS = {
     "loyalty.BalanceDifference": "loyalty.Wallet",
     "attention.AttentionEntry": "attention.AttentionItem",
     "console.SeenOrder": "orders.Order",
+    "outbound.Delivery": "outbound.OutboundEvent",
+    "outbound.DeliveryAttempt": "outbound.Delivery",
 }
 """Large, and without the column so far: it is that of the row they belong to, and is to be added first."""
 
@@ -39,6 +41,8 @@ EVERYWHERE = {
     "attention.RuleSetting": "few, and some are for all restaurants",
     "attention.Channel": "few, for several restaurants",
     "attention.Channel_restaurants": "belongs to the channels",
+    "outbound.Subscription": "few, for several restaurants",
+    "outbound.Subscription_organizations": "belongs to the subscriptions",
     "console.Preferences": "a row for each person",
     "console.Preferences_restaurants": "belongs to the people",
 }
@@ -64,12 +68,17 @@ AT_ONE_PLACE = {
     "attention.AttentionItem": "open items are few; those of the hub itself have no restaurant",
     "attention.Notification": "of channels, kept for a month",
     "iikohub.AddressCheck": "one row",
+    "iikohub.SecondFactor": "of people",
+    "iikohub.TwoStepGroup": "of people",
+    "iikohub.SignOut": "of people",
+    "audit.AuditEntry": "what people did, of any restaurant, kept for a year",
 }
 """Asked for without a restaurant, and small: on the first server alone."""
 
 HOLDS_THE_KEY_OTHERWISE = {
     "webhooks.WebhookEvent.dedup_key": "a digest over the organization; what cannot be read has none",
     "loyalty.LoyaltyOperation.marker": "made at random by the hub",
+    "outbound.OutboundEvent.outbound_events_one_position": "of one sequence; a server may have its own",
     "analytics.OrderHour.order_id": "an order has one restaurant, and its number is given once",
 }
 """Unique rules without the column that hold all the same: the rule may take the column in."""

@@ -5,7 +5,7 @@ import re
 import shutil
 import subprocess
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +22,9 @@ from orders.models.order import Order
 from organizations.connection.clients import key_of
 from organizations.models.connection import ApiCall, ApiLogin, IikoCircuit
 from organizations.models.organization import Organization
+from outbound.models.deliveries import Delivery, DeliveryAttempt
+from outbound.models.events import EntityType, EventType, OutboundEvent
+from outbound.models.subscriptions import Subscription
 from tests.builders import cloud_event, drain, make_hold, make_organization, make_terminal_group, post
 from webhooks.models.inbox import WebhookEvent
 from webhooks.models.reconciliation import LinkHealth, LinkState, OrderSync
@@ -181,6 +184,17 @@ def test_open_circuits_are_counted_and_a_login_without_one_is_zero() -> None:
 # --- the files -----------------------------------------------------------------------------------------
 
 
+def attempt_to_tell(cafe: Organization, now: datetime) -> None:
+    """Leave the attempt of an outbound webhook behind."""
+    about = {"entity_type": EntityType.TEST, "entity_id": "1", "occurred_at": now, "position": 1}
+    event = OutboundEvent.objects.create(organization=cafe, event_type=EventType.TEST, **about)
+    subscription = Subscription.objects.create(name="Shop", url="https://shop.example/hook")
+    delivery = Delivery.objects.create(
+        subscription=subscription, event=event, entity="test/1", position=1, created_at=now
+    )
+    DeliveryAttempt.objects.create(delivery=delivery, began_at=now, duration_ms=5, status=200)
+
+
 @pytest.mark.django_db
 def test_every_metric_that_the_files_name_is_told(cafe: Organization, client: Client) -> None:
     login, now = is_linked(cafe), db_clock.now()
@@ -190,6 +204,7 @@ def test_every_metric_that_the_files_name_is_told(cafe: Organization, client: Cl
     command(order, CommandState.CONFIRMED, finished_at=now)
     call("deliveries/by_id", 100)
     watch(now)
+    attempt_to_tell(cafe, now)
 
     text = client.get("/metrics").content.decode()
 
