@@ -69,7 +69,8 @@ def test_client_lists_reads_acts_and_follows(
 
 def _all_orders(hub: Any) -> list[int]:
     """Follow ``next`` to the end, two orders a page."""
-    found, cursor = [], {}
+    found: list[int] = []
+    cursor: dict[str, str] = {}
     for _page in range(3):
         page = part("api.orders.orders_list").sync(client=hub, limit=2, **cursor)
         found += [one.id for one in page.results]

@@ -13,7 +13,7 @@ import re
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 from functools import cache
-from typing import Any
+from typing import Any, cast
 from urllib.parse import urlencode
 from uuid import uuid4
 
@@ -162,9 +162,9 @@ def known(
 def _ids_by_path() -> dict[str, list[Any]]:
     """Find the rows of each view with a number in its address: new routes come by themselves."""
     generator = SchemaGenerator()  # type: ignore[no-untyped-call]
-    generator._initialise_endpoints()
+    generator._initialise_endpoints()  # type: ignore[no-untyped-call]
     found = {}
-    for path, _regex, _method, view in generator._get_paths_and_endpoints():
+    for path, _regex, _method, view in generator._get_paths_and_endpoints():  # type: ignore[no-untyped-call]
         model = getattr(getattr(view, "queryset", None), "model", None)
         if "{" in path and model is not None:
             found[path.rstrip("/")] = [str(pk) for pk in model._default_manager.values_list("pk", flat=True)]
@@ -292,7 +292,7 @@ def _name_known(case: Case[Any], known: dict[str, list[Any]], data: st.DataObjec
     for given_in in (case.query, case.body):
         for name in sorted(set(given_in) & set(known)) if isinstance(given_in, dict) else ():
             if data.draw(st.booleans()):
-                given_in[name] = data.draw(st.sampled_from(known[name]))
+                cast("dict[str, Any]", given_in)[name] = data.draw(st.sampled_from(known[name]))
 
 
 def test_every_address_has_rows(known: dict[str, list[Any]]) -> None:
