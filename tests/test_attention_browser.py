@@ -42,7 +42,7 @@ def test_item_is_taken_snoozed_and_resolved_by_keys(visitor: Visitor, cafe: Orga
     item = make_item(cafe, PROBLEM, order=order)
     login = make_item(None, LOGIN)
     row = page.locator(f"#attention-{item.pk}")
-    expect(row).to_contain_text("Ресторан сообщает о проблеме с заказом №1.")
+    expect(row).to_contain_text("Организация сообщает о проблеме с заказом №1.")
     expect(page.locator(".attention-item").first).to_have_id(f"attention-{login.pk}")
     expect(page).to_have_title("(2!) Внимание")
     assert counted(page) == "2"

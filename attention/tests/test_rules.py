@@ -185,7 +185,7 @@ def _creation_refused(place: Place) -> Iterator[None]:
 @case(
     "problem",
     en="The restaurant reports a problem with order №142.",
-    ru="Ресторан сообщает о проблеме с заказом №142.",
+    ru="Организация сообщает о проблеме с заказом №142.",
     leads_to=ORDER_PAGE,
     since=NOW - MINUTE,
 )
