@@ -2,14 +2,14 @@
 
 from django.conf import settings
 from django.db import models
-from django.utils.translation import gettext_lazy as _
+from django.utils.translation import gettext_lazy as _, pgettext_lazy
 
 from orders.models.order import Order
 from organizations.models.organization import Organization
 
 
 class Sound(models.TextChoices):
-    OFF = "off", _("off")
+    OFF = "off", pgettext_lazy("sound", "off")
     ONCE = "once", _("once")
     UNTIL_SEEN = "until_seen", _("until seen")
 

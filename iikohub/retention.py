@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 from functools import partial
 
 from axes.models import AccessAttempt, AccessFailureLog, AccessLog
+from django.conf import settings
 from django.contrib.admin.models import LogEntry
 from django.contrib.sessions.models import Session
 from django.db import connection
@@ -58,7 +59,7 @@ for _model in (AccessFailureLog, AccessAttempt, AccessLog):
     delete_after(
         _model._meta.db_table,
         "wrong passwords, or who signed in, so long ago",
-        age="SIGN_IN_FAILURES_DAYS",
+        age=timedelta(days=settings.SIGN_IN_FAILURES_DAYS),
         due=partial(_tried_before, _model),
         moment="attempt_time",
     )

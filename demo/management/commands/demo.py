@@ -229,6 +229,7 @@ def supervised(*, port: int, sandbox_port: int, seed: int, token: str, empty: bo
         "IIKO_API_URL": f"http://127.0.0.1:{sandbox_port}",
         "IIKO_ALLOW_PRIVATE_ADDRESSES": "1",
         "NOTIFY_ALLOW_PRIVATE_ADDRESSES": "1",
+        "OUTBOUND_ALLOW_PRIVATE_ADDRESSES": "1",
         "IIKO_SANDBOX_WEBHOOK_TOKEN": token,
         # In an empty hub it is a step that a person takes.
         "WEBHOOK_AUTO_REGISTER": os.environ.get("WEBHOOK_AUTO_REGISTER") or ("0" if empty else "1"),

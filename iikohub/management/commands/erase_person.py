@@ -42,11 +42,11 @@ class Command(AuditedCommand):
             return
         for label, count in counts.items():
             self.stdout.write(f"{_table(label)}: {count} rows of the guest, or about an order of theirs")
+        if not include_open:
+            _refuse_open(found)
         if dry_run:
             self.stdout.write("Nothing was done: this was a dry run.")
             return
-        if not include_open:
-            _refuse_open(found)
         self._erase(found, is_sure=yes)
 
     def _erase(self, found: Found, *, is_sure: bool) -> None:

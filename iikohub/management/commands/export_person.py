@@ -11,6 +11,7 @@ from audit.commands import AuditedCommand
 from core.database import db_clock
 from core.privacy.export import export_person
 from core.privacy.registry import Found
+from core.redaction import masked_phone
 from iikohub.operations.personal_data import found_by, note_act
 
 
@@ -26,6 +27,8 @@ class Command(AuditedCommand):
 
     def handle(self, *_: object, phone: str, output: str | None, **__: object) -> None:
         found = found_by(phone)
+        if not any(found.keys.values()):
+            self.stderr.write(f"Nothing is held of {masked_phone(found.phone)}.")
         text = _document(found, now=db_clock.now())
         if output:
             _write(output, text)
