@@ -49,6 +49,9 @@ from orders.models.order import Order
 from organizations.models.connection import ApiCall
 from organizations.models.dictionaries import Courier
 from organizations.provisioning import create_api_key
+from outbound.models.deliveries import Delivery, DeliveryAttempt, DeliveryState
+from outbound.models.events import EntityType, EventType, OutboundEvent
+from outbound.models.subscriptions import Subscription
 from tests.api_lists import API
 from tests.attention_items import make_item
 from tests.builders import (
@@ -154,6 +157,7 @@ def known(
             error=failed,
         )
     _attention(order, now)
+    _outbound(order, now)
     named = {"organization_id": [ORGANIZATION_ID], "wallet_id": ["wallet-1"], "customer_id": ["guest"]}
     holds = {f"{API}loyalty/holds/{{transaction_id}}/cancel": [hold.transaction_id]}
     return _ids_by_path() | holds | named
@@ -180,6 +184,30 @@ def _attention(order: Order, now: datetime) -> None:
     acts.resolve(resolved.pk, by=olga, now=now)
     acts.snooze(snoozed.pk, by=olga, now=now, until=now + timedelta(hours=1))
     AttentionItem.objects.filter(pk=over.pk).update(ended_at=now)
+
+
+def _outbound(order: Order, now: datetime) -> None:
+    """Deliveries in every state, to an address that nothing is sent to."""
+    subscription = Subscription.objects.create(name="Shop", url="https://127.0.0.1:9/hook")
+    subscription.organizations.add(order.organization)
+    about = {"entity_type": EntityType.ORDER, "entity_id": str(order.pk), "row_id": order.pk}
+    for position, state in enumerate(DeliveryState, start=1):
+        event = OutboundEvent.objects.create(
+            organization=order.organization,
+            event_type=EventType.ORDER_UPDATED,
+            occurred_at=now,
+            position=position,
+            **about,
+        )
+        delivery = Delivery.objects.create(
+            subscription=subscription,
+            event=event,
+            entity=f"order/{order.pk}",
+            position=position,
+            state=state,
+            created_at=now,
+        )
+        DeliveryAttempt.objects.create(delivery=delivery, began_at=now, duration_ms=1, error="no_answer")
 
 
 def _receive() -> None:
@@ -281,7 +309,12 @@ class Findings(dict[str, str]):
 
 
 def _headers(key: dict[str, Any] | None) -> dict[str, str]:
-    return {} if key is None else authorized(create_api_key(name="fuzz", **key)[1])
+    if key is None:
+        return {}
+    row, text = create_api_key(name="fuzz", **key)
+    # A key sees what it made itself.
+    Subscription.objects.update(api_key=row)
+    return authorized(text)
 
 
 def _name_known(case: Case[Any], known: dict[str, list[Any]], data: st.DataObject) -> None:

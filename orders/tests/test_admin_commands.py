@@ -1214,6 +1214,7 @@ class TestGroups:
             "webhooks.view_webhookevent",
             "loyalty.view_customer",
             "loyalty.view_loyaltyoperation",
+            "loyalty.view_personal_data",
         }
 
     def test_operator_does_all_that_can_be_asked_of_an_order(self) -> None:
