@@ -121,7 +121,7 @@ def test_what_happens_while_the_only_subscription_is_off_is_kept_for_it(reason: 
     assert told() == [("order.created", str(order.pk), [])]
     assert Delivery.objects.count() == 0
     acts.switch_on(subscription)
-    assert acts.redeliver(subscription, db_clock.now() - timedelta(hours=1)) == 1
+    assert acts.redeliver(subscription, db_clock.now() - timedelta(hours=1)) == (1, False)
 
 
 def test_removing_guests_is_no_news() -> None:
