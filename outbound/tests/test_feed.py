@@ -22,6 +22,8 @@ from outbound.feed import bodies
 from outbound.feed.fan_out import fan_out
 from outbound.models.deliveries import Delivery
 from outbound.models.events import OutboundEvent
+from outbound.models.subscriptions import Subscription
+from outbound.states import with_waiting
 from outbound.tests.endpoints import subscribe
 from tests.builders import (
     ORGANIZATION_ID,
@@ -310,6 +312,20 @@ def test_an_event_that_cannot_be_rendered_is_told_with_what_it_holds(monkeypatch
     assert body is not None
     assert f'"id":{odd.pk}' in body
     assert OutboundEvent.objects.get(row_id=order.pk).body is not None
+
+
+def test_what_waits_is_counted_without_what_was_sent() -> None:
+    make_organization()
+    busy, idle = subscribe(), subscribe(event_types=["attention.opened"])
+    for number in range(3):
+        make_order(iiko_order_id=f"o-{number}")
+    fan_out()
+    Delivery.objects.filter(pk=Delivery.objects.earliest("pk").pk).update(state="delivered")
+
+    counted = with_waiting(Subscription.objects.order_by("pk"))
+
+    assert [(one.pk, one.waiting) for one in counted] == [(busy.pk, 2), (idle.pk, 0)]
+    assert "JOIN" not in str(counted.query), "of a long history nothing is read"
 
 
 def test_triggers_go_with_the_migration() -> None:

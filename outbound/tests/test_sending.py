@@ -781,6 +781,27 @@ def test_of_many_the_first_are_sent_again_at_once_and_the_others_by_jobs(
     assert statuses == ["WaitCooking", "OnWay", "Closed"]
 
 
+def test_sending_again_takes_the_lock_that_outcomes_take_and_takes_it_first() -> None:
+    with listening() as endpoint:
+        subscription = subscribe(endpoint)
+        make_order()
+        send_all()
+    since = db_clock.now() - timedelta(hours=1)
+
+    for again in (
+        lambda: acts.redeliver_one(Delivery.objects.get()),
+        lambda: acts.redeliver(subscription, since),
+    ):
+        Delivery.objects.update(state="failed", redelivered_at=None)
+        with CaptureQueriesContext(connection) as asked:
+            again()
+        texts = [one["sql"] for one in asked.captured_queries]
+        locks = [at for at, text in enumerate(texts) if "FOR NO KEY UPDATE" in text and "_subscr" in text]
+        writes = [at for at, text in enumerate(texts) if text.startswith('UPDATE "outbound_deliveries"')]
+        assert len(writes) == 1
+        assert locks[0] < writes[0]
+
+
 def test_a_batch_that_is_done_twice_sends_once_more_only() -> None:
     with listening() as endpoint:
         subscription = subscribe(endpoint)
