@@ -71,6 +71,7 @@ class Sender(WorkerLoop):
             flight.exchange.cut()
         self._pool.shutdown(wait=False, cancel_futures=True)
         self._kept.close()
+        self._write()
 
     def _room_for(self, subscription: Subscription, ready: int) -> int:
         busy = Counter(flight.claim.subscription.pk for flight in self._flights.values())
