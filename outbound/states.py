@@ -3,11 +3,10 @@
 from datetime import datetime
 from typing import TypedDict
 
-from django.db.models import Count, OuterRef, QuerySet, Subquery, TextChoices
-from django.db.models.functions import Coalesce
+from django.db.models import Count, Q, QuerySet, TextChoices
 from django.utils.translation import gettext_lazy as _, pgettext_lazy
 
-from outbound.models.deliveries import Delivery
+from outbound.models.deliveries import DeliveryState
 from outbound.models.subscriptions import Subscription
 
 
@@ -38,7 +37,6 @@ def health_of(subscription: Subscription, now: datetime) -> Health:
 
 
 def with_waiting(subscriptions: QuerySet[Subscription]) -> QuerySet[Subscription]:
-    """Add ``waiting``: how many deliveries are still to be sent; what was sent is not looked at."""
-    pending = Delivery.objects.pending().filter(subscription=OuterRef("pk")).order_by()
-    count = pending.values("subscription").annotate(count=Count("pk")).values("count")
-    return subscriptions.annotate(waiting=Coalesce(Subquery(count), 0))
+    """Add ``waiting``: how many deliveries are still to be sent."""
+    pending = Q(deliveries__state=DeliveryState.PENDING)
+    return subscriptions.annotate(waiting=Count("deliveries", filter=pending))
