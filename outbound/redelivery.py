@@ -12,6 +12,7 @@ from django.db import transaction
 from django.db.models import Exists, OuterRef, Q, QuerySet
 from procrastinate.contrib.django import app
 
+from core.database import db_clock
 from outbound.feed.audience import Audience
 from outbound.feed.fan_out import deliver
 from outbound.models.deliveries import Delivery, DeliveryQuerySet, DeliveryState
@@ -48,15 +49,21 @@ def send_again(wish: Wish, *, after: int = 0) -> Begun:
     subscription = active.filter(pk=wish.subscription_id).first()
     if subscription is None:
         return Begun(0, False)
-    events = list(_events(wish).filter(position__gt=after).order_by("position")[:_BATCH])
+    now = db_clock.now()
+    audience = Audience.of(subscription, now=now)
+    batch = list(_events(wish).filter(position__gt=after).order_by("position")[:_BATCH])
+    events = [
+        event
+        for event in batch
+        if audience.restaurants is None or event.organization_id in audience.restaurants
+    ]
     mine = Delivery.objects.filter(subscription=subscription, event__in=[event.pk for event in events])
     known = set(mine.values_list("event_id", flat=True))
     count = begin_anew(mine.failed() if wish.only_failed else mine, asked_at=wish.asked_at)
     if untold := [event for event in events if event.pk not in known]:
-        audience = Audience.of(subscription, now=wish.asked_at)
-        count += deliver(untold, [audience], now=wish.asked_at)
-    if goes_on := len(events) == _BATCH:
-        _queue(wish, after=events[-1].position or 0)
+        count += deliver(untold, [audience], now=now)
+    if goes_on := len(batch) == _BATCH:
+        _queue(wish, after=batch[-1].position or 0)
     return Begun(count, goes_on)
 
 

@@ -30,7 +30,7 @@ from outbound.sending.outcomes import Outcome, record
 from outbound.sending.sender import Sender
 from outbound.tasks import send_again_later
 from outbound.tests.endpoints import Endpoint, Got, listening, send_all, subscribe
-from tests.builders import ORGANIZATION_ID, make_organization
+from tests.builders import ORGANIZATION_ID, make_organization, make_other_organization
 
 pytestmark = pytest.mark.django_db
 
@@ -808,18 +808,30 @@ def test_sending_again_takes_the_lock_that_outcomes_take_and_takes_it_first() ->
 
 def test_a_batch_that_is_done_twice_sends_once_more_only() -> None:
     with listening() as endpoint:
-        subscription = subscribe(endpoint)
-        make_order()
+        subscription = subscribe(endpoint, event_types=["order.status_changed"])
+        move(make_order(), "Closed")
         send_all()
+        Subscription.objects.update(event_types=[])
         now = db_clock.now()
         wish = redelivery.Wish(subscription.pk, now - timedelta(hours=1), now, only_failed=False)
 
-        assert redelivery.send_again(wish) == (1, False)
+        assert redelivery.send_again(wish) == (2, False)
         send_all()
         assert redelivery.send_again(wish) == (0, False)
         send_all()
 
-    assert len(endpoint.got) == 2
+    assert endpoint.types == ["order.status_changed", "order.created", "order.status_changed"]
+
+
+def test_what_a_subscription_is_told_of_no_more_is_not_sent_again() -> None:
+    other = make_other_organization()
+    with listening() as endpoint:
+        subscription = subscribe(endpoint)
+        make_order()
+        send_all()
+        subscription.organizations.add(other)
+
+        assert acts.redeliver(subscription, db_clock.now() - timedelta(hours=1)) == (0, False)
 
 
 def test_what_nobody_could_be_told_of_is_not_deleted_and_what_goes_unsent_is_logged() -> None:
