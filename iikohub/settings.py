@@ -153,7 +153,7 @@ NOTIFICATIONS_RETENTION_DAYS = _whole_number("NOTIFICATIONS_RETENTION_DAYS", 30,
 # Whether outbound webhooks may go to this machine and the local network, and without TLS.
 OUTBOUND_ALLOW_PRIVATE_ADDRESSES = _flag("OUTBOUND_ALLOW_PRIVATE_ADDRESSES", default=False)
 # Days that outbound events are kept, with their deliveries.
-OUTBOUND_RETENTION_DAYS = _whole_number("OUTBOUND_RETENTION_DAYS", 30, lowest=1)
+OUTBOUND_RETENTION_DAYS = _whole_number("OUTBOUND_RETENTION_DAYS", 30, lowest=7)
 # Off in tests, which write the log of calls themselves.
 IIKO_CALL_LOG_THREAD = True
 # Open boards that ask within so many seconds are given one answer; 0: each its own.

@@ -1,24 +1,23 @@
 """What people and programs ask of subscriptions and deliveries; the doors call these."""
 
+import threading
 from datetime import datetime, timedelta
-from threading import Timer
 from urllib.parse import urlsplit
 from uuid import uuid4
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.utils.translation import gettext as _
 from requests.utils import requote_uri
 
 from core.database import db_clock
 from iiko_client.http.addresses import NotPublic, check_public_url
-from outbound.errors import BadAddress, NotActive, TooOld
-from outbound.feed.audience import Audience
-from outbound.feed.fan_out import deliver, next_positions
-from outbound.models.deliveries import Delivery, DeliveryState
+from outbound.errors import BadAddress, NotActive, TooManyTests, TooOld
+from outbound.feed.fan_out import next_positions
+from outbound.models.deliveries import Delivery
 from outbound.models.events import EntityType, EventType, OutboundEvent
 from outbound.models.subscriptions import DisabledReason, Subscription
+from outbound.redelivery import Begun, Wish, begin_anew, send_again
 from outbound.sending import circuit
 from outbound.sending.claims import LEASE, Claim
 from outbound.sending.connections import Kept
@@ -29,7 +28,8 @@ from outbound.sending.signing import new_secret
 
 OVERLAP = timedelta(hours=24)
 """For so long the former secret signs, too, unless said otherwise."""
-_BATCH = 1000
+TESTS_AT_ONCE = threading.BoundedSemaphore(2)
+"""Each takes a thread of the web server for as long as its receiver does, up to 15 seconds."""
 
 
 # --- settings --------------------------------------------------------------------------------------
@@ -119,21 +119,23 @@ def _locked(subscription: Subscription) -> Subscription:
 # --- sending again ---------------------------------------------------------------------------------
 
 
+@transaction.atomic
 def redeliver_one(delivery: Delivery) -> bool:
     """Send a delivery that ended once more, with the same id and bytes; False where it waits anyway.
 
     Raises:
         NotActive
     """
-    _check_active(delivery.subscription)
-    return _begin_anew(Delivery.objects.filter(pk=delivery.pk), db_clock.now()) == 1
+    _check_active(_locked(delivery.subscription))
+    return begin_anew(Delivery.objects.filter(pk=delivery.pk), asked_at=db_clock.now()) == 1
 
 
-def redeliver(subscription: Subscription, since: datetime, *, only_failed: bool = False) -> int:
-    """Send all events since a time that the subscription wants, in their order; return how many.
+def redeliver(subscription: Subscription, since: datetime, *, only_failed: bool = False) -> Begun:
+    """Send all events since a time that the subscription wants, in their order.
 
     Also those it was never told of, because it was off or wanted others then. What waits already is not
-    counted. ``only_failed``: those that did not arrive.
+    counted. ``only_failed``: those that did not arrive. Of many the first are sent at once, a job does the
+    others.
 
     Raises:
         NotActive
@@ -144,43 +146,12 @@ def redeliver(subscription: Subscription, since: datetime, *, only_failed: bool 
     if since < now - timedelta(days=settings.OUTBOUND_RETENTION_DAYS):
         days = settings.OUTBOUND_RETENTION_DAYS
         raise TooOld(_("Events are kept for %(days)s days. Choose a later time.") % {"days": days})
-    mine = Delivery.objects.filter(subscription=subscription, event__occurred_at__gte=since)
-    if only_failed:
-        return _begin_anew(mine.failed(), now)
-    # First those that are there: with the others they would be made twice.
-    return _begin_anew(mine, now) + _tell_of_others(subscription, since, now)
+    return send_again(Wish(subscription.pk, since, now, only_failed))
 
 
 def _check_active(subscription: Subscription) -> None:
     if not subscription.is_active:
         raise NotActive(_("The subscription is off. Switch it on first."))
-
-
-def _begin_anew(deliveries: QuerySet[Delivery], now: datetime) -> int:
-    ended = deliveries.filter(~Q(state=DeliveryState.PENDING)).exclude(event__event_type=EventType.TEST)
-    return ended.update(
-        state=DeliveryState.PENDING, attempts=0, next_attempt_at=now, redelivered_at=now, finished_at=None
-    )
-
-
-def _tell_of_others(subscription: Subscription, since: datetime, now: datetime) -> int:
-    audience = Audience.of(subscription, now=now)
-    mine = Delivery.objects.filter(subscription=subscription, event=OuterRef("pk"))
-    events = OutboundEvent.objects.filter(~Exists(mine), occurred_at__gte=since, position__isnull=False)
-    count, after = 0, 0
-    while batch := list(events.filter(position__gt=after).order_by("position")[:_BATCH]):
-        after = batch[-1].position or 0
-        count += _tell(subscription, audience, batch, now)
-    return count
-
-
-@transaction.atomic
-def _tell(subscription: Subscription, audience: Audience, events: list[OutboundEvent], now: datetime) -> int:
-    """Make deliveries of these events; of two who ask for the same at once the second finds them made."""
-    _locked(subscription)
-    told = Delivery.objects.filter(subscription=subscription, event__in=[event.pk for event in events])
-    known = set(told.values_list("event_id", flat=True))
-    return deliver([event for event in events if event.pk not in known], [audience], now=now)
 
 
 # --- trying it -------------------------------------------------------------------------------------
@@ -190,11 +161,22 @@ def send_test(subscription: Subscription) -> Delivery:
     """Send a test now and return its delivery, ended: delivered or failed. Takes 15 seconds at most.
 
     Whatever the subscription wants, and also while it is off. A test that arrives closes its circuit.
+
+    Raises:
+        TooManyTests: as many as may be at once.
     """
-    claim = _make_test(subscription)
+    if not TESTS_AT_ONCE.acquire(blocking=False):
+        raise TooManyTests(_("Other tests are being sent at this moment. Try again in a few seconds."))
+    try:
+        return _send(_make_test(subscription))
+    finally:
+        TESTS_AT_ONCE.release()
+
+
+def _send(claim: Claim) -> Delivery:
     began_at, kept = db_clock.now(), Kept()
     exchange = exchange_of(claim, kept=kept, now=began_at)
-    timer = Timer(WITHIN_S, exchange.cut)
+    timer = threading.Timer(WITHIN_S, exchange.cut)
     timer.start()
     try:
         answer = exchange.run()

@@ -16,6 +16,13 @@ class NotActive(HubError):
     code = "subscription_off"
 
 
+class TooManyTests(HubError):
+    """As many tests as may be sent at once."""
+
+    code = "busy"
+    http_status = 429
+
+
 class TooOld(HubError):
     """Events from before what is kept."""
 

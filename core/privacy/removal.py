@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
@@ -52,15 +53,16 @@ def remove_guests(found: Found, *, now: datetime, is_told: bool) -> dict[str, in
     What a worker may hold is left to it: it treats what it applies to a marked row. ``is_told`` has the
     change feed tell of marked rows.
     """
-    for declared in declarations():
-        if declared.is_root and (ids := found.of(declared.label)):
-            _mark(declared, ids, now=now, is_told=is_told)
-    _add_newer(found)
-    counts = {}
-    for declared in declarations():
-        if declared.removed and (ids := found.of(declared.label)):
-            chunks = (ids[at : at + _AT_ONCE] for at in range(0, len(ids), _AT_ONCE))
-            counts[declared.model._meta.db_table] = sum(_change(declared, chunk) for chunk in chunks)
+    with _in_silence():
+        for declared in declarations():
+            if declared.is_root and (ids := found.of(declared.label)):
+                _mark(declared, ids, now=now, is_told=is_told)
+        _add_newer(found)
+        counts = {}
+        for declared in declarations():
+            if declared.removed and (ids := found.of(declared.label)):
+                chunks = (ids[at : at + _AT_ONCE] for at in range(0, len(ids), _AT_ONCE))
+                counts[declared.model._meta.db_table] = sum(_change(declared, chunk) for chunk in chunks)
     return {table: count for table, count in counts.items() if count}
 
 
@@ -68,7 +70,21 @@ def remove_guests(found: Found, *, now: datetime, is_told: bool) -> dict[str, in
 def remove_from_rows(label: str, ids: Sequence[int]) -> int:
     """Remove the guests from rows of one model alone; return how many held anything personal."""
     declared = declaration_of(label)
-    return _change(declared, ids) if declared and ids else 0
+    with _in_silence():
+        return _change(declared, ids) if declared and ids else 0
+
+
+@contextmanager
+def _in_silence() -> Iterator[None]:
+    """Have triggers write no outbound events. What fails is rolled back, and the setting with it."""
+    _set_silent("on")
+    yield
+    _set_silent("off")
+
+
+def _set_silent(value: str) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT set_config('iikohub.silent', %s, true)", [value])
 
 
 def _add_newer(found: Found) -> None:

@@ -294,9 +294,11 @@ def _redeliver(request: HttpRequest, subscription: Subscription) -> None:
     if chosen is None:
         messages.error(request, gettext("Choose since when. Nothing was done."))
         return
-    count = acts.redeliver(subscription, db_clock.now() - chosen[1])
+    count, goes_on = acts.redeliver(subscription, db_clock.now() - chosen[1])
     words = ngettext("%(count)d message is sent again.", "%(count)d messages are sent again.", count)
     messages.success(request, words % {"count": count})
+    if goes_on:
+        messages.info(request, gettext("There are more: the hub works through them by itself."))
 
 
 _DOING: dict[str, Callable[[HttpRequest, Subscription], None]] = {

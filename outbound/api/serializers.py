@@ -149,7 +149,8 @@ class SinceSerializer(StrictSerializer):
 
 
 class RedeliveredSerializer(serializers.Serializer[object]):
-    count = serializers.IntegerField(help_text="How many deliveries are to be sent again.")
+    count = serializers.IntegerField(help_text="How many deliveries are to be sent again at once.")
+    goes_on = serializers.BooleanField(help_text="Whether more follow: the hub works through the others.")
 
 
 class DeliverySerializer(serializers.ModelSerializer[Delivery]):

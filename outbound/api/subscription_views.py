@@ -224,8 +224,8 @@ class SubscriptionViewSet(
     @action(detail=True, methods=["post"], filterset_class=None)
     def redeliver(self, request: Request, **_: object) -> Response:
         given = given_by(serializers.SinceSerializer(data=request.data))
-        count = acts.redeliver(self.get_object(), given["since"], only_failed=given["only_failed"])
-        return Response({"count": count}, status=202)
+        begun = acts.redeliver(self.get_object(), given["since"], only_failed=given["only_failed"])
+        return Response({"count": begun.messages, "goes_on": begun.goes_on}, status=202)
 
 
 def _check_rights(maker: Maker, asked: dict[str, Any]) -> None:

@@ -320,6 +320,10 @@ class Migration(migrations.Migration):
             model_name="outboundevent",
             index=models.Index(models.F("occurred_at"), name="outbound_events_occurred"),
         ),
+        migrations.AddIndex(
+            model_name="outboundevent",
+            index=models.Index(models.F("entity_type"), models.F("row_id"), name="outbound_events_about"),
+        ),
         migrations.AddConstraint(
             model_name="outboundevent",
             constraint=models.UniqueConstraint(fields=("position",), name="outbound_events_one_position"),

@@ -1,7 +1,8 @@
 """Write down what changes, in the transaction that changes it: the triggers of outbound webhooks.
 
-A change of what is told is a new migration that replaces the functions. Where nobody listens a trigger asks one
-question and returns. Values of personal data and of long texts are left out: a change of them is only named.
+A change of what is told is a new migration that replaces the functions. Where nobody subscribed a trigger asks
+one question and returns; so it does where guests are removed (``core.privacy.removal``), which is no news.
+Values of personal data and of long texts are left out: a change of them is only named.
 """
 
 from collections.abc import Sequence
@@ -11,14 +12,15 @@ from django.db import migrations
 EVENTS = (
     "outbound_events (uid, event_type, organization_id, entity_type, entity_id, row_id, occurred_at, changes)"
 )
-UNHEARD = "NOT EXISTS (SELECT FROM outbound_subscriptions WHERE is_active OR disabled_reason = 'failing')"
+# A subscription that is off may be switched on again, and be told of what happened meanwhile.
+UNTOLD = "NOT EXISTS (SELECT FROM outbound_subscriptions) OR current_setting('iikohub.silent', true) IS NOT DISTINCT FROM 'on'"
 
 
 def trigger_function(name: str, statement: str) -> str:
     return f"""
 CREATE FUNCTION {name}() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
-    IF {UNHEARD} THEN
+    IF {UNTOLD} THEN
         RETURN NULL;
     END IF;
     INSERT INTO {EVENTS}
@@ -118,8 +120,8 @@ ORDERS_CREATED = created(
 )
 ORDERS_CHANGED = changed(
     "outbound_orders_changed", ORDER_ROW.format(type=ORDER_TYPE), "", ORDER_TOLD, ORDER_NAMED,
-    # A row that is still without content, and was, is no order yet. Guests that are removed are no news.
-    f"NOT ({_BARE.format('n')}) AND o.personal_data_removed_at IS NOT DISTINCT FROM n.personal_data_removed_at",
+    # A row that is still without content, and was, is no order yet.
+    f"NOT ({_BARE.format('n')})",
 )  # fmt: skip
 # Two rows that turned out to be one; whoever deletes an order otherwise tells nobody.
 ORDERS_DELETED = trigger_function(

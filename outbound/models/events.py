@@ -87,6 +87,8 @@ class OutboundEvent(models.Model):
         indexes = [
             models.Index("id", name="outbound_events_new", condition=Q(position__isnull=True)),
             models.Index("occurred_at", name="outbound_events_occurred"),
+            # What is kept of a guest is looked for by the rows that it is about.
+            models.Index("entity_type", "row_id", name="outbound_events_about"),
         ]
         constraints = [models.UniqueConstraint(fields=("position",), name="outbound_events_one_position")]
 

@@ -8,13 +8,14 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from django.db import transaction
-from django.db.models import Exists, F, OuterRef, Q
+from django.db.models import Exists, F, Max, OuterRef, Q
 
 from outbound.models.deliveries import Delivery, DeliveryQuerySet, DeliveryState
 from outbound.models.subscriptions import Subscription
 
 LEASE = timedelta(seconds=30)
 """More than ``exchange.WITHIN_S``, and what it takes to write the outcome down."""
+_REST = timedelta(seconds=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,13 +28,46 @@ class Claim:
     is_probe: bool = False
 
 
-def claim_due(room_for: Callable[[Subscription, int], int], *, now: datetime) -> list[Claim]:
+class Resting:
+    """Subscriptions whose due messages all stand behind others that pause: looking costs, and finds nothing.
+
+    They are left alone for a second, unless something new came for them or an attempt of theirs ended.
+    """
+
+    def __init__(self) -> None:
+        self._since: dict[int, tuple[datetime, int]] = {}
+
+    def begin(self, subscription: Subscription, now: datetime) -> None:
+        self._since[subscription.pk] = now, _newest(subscription)
+
+    def end(self, subscription: Subscription) -> None:
+        self._since.pop(subscription.pk, None)
+
+    def has(self, subscription: Subscription, now: datetime) -> bool:
+        if (rest := self._since.get(subscription.pk)) is None:
+            return False
+        since, newest = rest
+        return abs(now - since) < _REST and _newest(subscription) == newest
+
+
+def _newest(subscription: Subscription) -> int:
+    newest: int | None = Delivery.objects.filter(subscription=subscription).aggregate(pk=Max("pk"))["pk"]
+    return newest or 0
+
+
+def claim_due(
+    room_for: Callable[[Subscription, int], int], *, now: datetime, resting: Resting | None = None
+) -> list[Claim]:
     """Take what is to be sent now; ``room_for`` says how many of a subscription, given how many have work."""
-    ready = list(_ready(now))
+    resting = resting or Resting()
+    ready = [one for one in _ready(now) if not resting.has(one, now)]
     claims: list[Claim] = []
     for subscription in ready:
         if (room := room_for(subscription, len(ready))) > 0:
-            claims += _claim(subscription, limit=room, now=now)
+            taken = _claim(subscription, limit=room, now=now)
+            if not taken:
+                resting.begin(subscription, now)
+            claims += taken
     return claims
 
 

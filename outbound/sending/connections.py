@@ -17,6 +17,7 @@ from iiko_client.http.addresses import is_public
 from outbound.sending.errors import NO_ADDRESS, NO_ANSWER, PRIVATE
 
 CONNECT_S = 5.0
+_MOST_ADDRESSES = 4
 _KEPT_S = 20.0
 _MOST_KEPT = 32
 
@@ -29,13 +30,15 @@ class NotConnected(OSError):
         self.code = code
 
 
-def open_checked(host: str, port: int, *, may_be_private: bool) -> socket.socket:
+def open_checked(host: str, port: int, *, may_be_private: bool, until: float) -> socket.socket:
     """Resolve a name once, refuse it unless every address of it is public, and connect to one of those.
 
-    What was checked is what is connected to, wherever the name leads a moment later.
+    What was checked is what is connected to, wherever the name leads a moment later. All of it ends at
+    ``until`` (of ``time.monotonic``), but for a resolver that is slower.
 
     Raises:
         NotConnected
+        TimeoutError
     """
     try:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
@@ -44,26 +47,31 @@ def open_checked(host: str, port: int, *, may_be_private: bool) -> socket.socket
     addresses = list(dict.fromkeys(str(address[0]) for *_rest, address in found))
     if not may_be_private and not all(is_public(one.partition("%")[0]) for one in addresses):
         raise NotConnected(PRIVATE)
-    for one in addresses:
+    for one in addresses[:_MOST_ADDRESSES]:
+        if (left_s := until - time.monotonic()) <= 0:
+            raise TimeoutError
         with contextlib.suppress(OSError):
             return create_connection(
-                (one, port), CONNECT_S, socket_options=HTTPConnection.default_socket_options
+                (one, port), min(CONNECT_S, left_s), socket_options=HTTPConnection.default_socket_options
             )
     raise NotConnected(NO_ANSWER)
 
 
 class _Plain(HTTPConnection):
     may_be_private = False
+    until = 0.0
 
     def _new_conn(self) -> socket.socket:
-        return open_checked(self.host, self.port, may_be_private=self.may_be_private)
+        return open_checked(self.host, self.port, may_be_private=self.may_be_private, until=self.until)
 
 
 class _Tls(HTTPSConnection):
     may_be_private = False
+    until = 0.0
 
     def _new_conn(self) -> socket.socket:
-        return open_checked(self.host, self.port or 443, may_be_private=self.may_be_private)
+        port = self.port or 443
+        return open_checked(self.host, port, may_be_private=self.may_be_private, until=self.until)
 
 
 Connection = _Plain | _Tls
@@ -76,8 +84,8 @@ def _tls_context() -> ssl.SSLContext:
     return context
 
 
-def connect_to(url: str, *, may_be_private: bool) -> Connection:
-    """Make a connection to the server of an address; it is opened by its first request."""
+def connect_to(url: str, *, may_be_private: bool, until: float) -> Connection:
+    """Make a connection to the server of an address; who uses it opens it, before ``until``."""
     parts = urlsplit(url)
     host = parts.hostname or ""
     made: Connection
@@ -85,7 +93,7 @@ def connect_to(url: str, *, may_be_private: bool) -> Connection:
         made = _Tls(host, parts.port, timeout=CONNECT_S, ssl_context=_tls_context())
     else:
         made = _Plain(host, parts.port, timeout=CONNECT_S)
-    made.may_be_private = may_be_private
+    made.may_be_private, made.until = may_be_private, until
     return made
 
 

@@ -92,13 +92,17 @@ class Exchange:
             with contextlib.suppress(ConnectionError, HTTPError, http.client.HTTPException):
                 return self._ask_over(kept)
             kept.close()
-        return self._ask_over(connect_to(self._url, may_be_private=self._may_be_private))
+        fresh = connect_to(self._url, may_be_private=self._may_be_private, until=self._until)
+        return self._ask_over(fresh)
 
     def _ask_over(self, connection: Connection) -> tuple[int, str, float | None]:
         self._connection, self._socket = connection, None
-        if self._is_cut:
-            raise TimeoutError
         try:
+            self._stop_if_cut()
+            if connection.sock is None:
+                connection.connect()
+                # It was cut while there was nothing to shut down: counted as not sent, so it is not.
+                self._stop_if_cut()
             connection.request(
                 "POST",
                 _target(self._url),
@@ -121,6 +125,10 @@ class Exchange:
         else:
             connection.close()
         return response.status, answer, _retry_after_s(response)
+
+    def _stop_if_cut(self) -> None:
+        if self._is_cut:
+            raise TimeoutError
 
 
 def _target(url: str) -> str:

@@ -10,17 +10,22 @@ from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from datetime import datetime
 
+import structlog
 from django.conf import settings
+from django.db import DatabaseError, InterfaceError, OperationalError
 
 from core.database import db_clock
 from core.jobs.loops import WorkerLoop
 from outbound.feed.bodies import body_of
 from outbound.models.subscriptions import Subscription
-from outbound.sending.claims import Claim, claim_due
+from outbound.sending.claims import Claim, Resting, claim_due
 from outbound.sending.connections import Kept
+from outbound.sending.errors import NOT_SENT
 from outbound.sending.exchange import Answer, Exchange
 from outbound.sending.outcomes import Outcome, record
 from outbound.sending.signing import headers_of
+
+logger = structlog.stdlib.get_logger(__name__)
 
 THREADS = 128
 MOST_AT_ONCE = 32
@@ -42,12 +47,15 @@ class Sender(WorkerLoop):
         self._pool = ThreadPoolExecutor(THREADS, thread_name_prefix="outbound")
         self._kept = Kept()
         self._flights: dict[Future[Answer], _Flight] = {}
+        self._ended: list[Outcome] = []
+        self._resting = Resting()
 
     def turn(self) -> bool:
         """Take what is due, give it to threads, and write down what came of earlier ones."""
-        for claim in claim_due(self._room_for, now=db_clock.now()):
+        self._write()
+        for claim in claim_due(self._room_for, resting=self._resting, now=db_clock.now()):
             self._start(claim)
-        if not self._flights:
+        if not self._flights and not self._ended:
             return False
         wait(self._flights, _TICK_S, return_when=FIRST_COMPLETED)
         self._collect()
@@ -63,6 +71,7 @@ class Sender(WorkerLoop):
             flight.exchange.cut()
         self._pool.shutdown(wait=False, cancel_futures=True)
         self._kept.close()
+        self._write()
 
     def _room_for(self, subscription: Subscription, ready: int) -> int:
         busy = Counter(flight.claim.subscription.pk for flight in self._flights.values())
@@ -72,19 +81,38 @@ class Sender(WorkerLoop):
 
     def _start(self, claim: Claim) -> None:
         now = db_clock.now()
-        exchange = exchange_of(claim, kept=self._kept, now=now)
+        try:
+            exchange = exchange_of(claim, kept=self._kept, now=now)
+        except (DatabaseError, InterfaceError):
+            raise
+        except Exception:  # a secret that cannot be read, say: the others are sent all the same
+            logger.exception("outbound.not_sent", delivery_id=claim.delivery.pk)
+            self._ended.append(Outcome(claim, Answer(None, NOT_SENT), now))
+            return
         self._flights[self._pool.submit(exchange.run)] = _Flight(claim, exchange, now)
 
     def _collect(self) -> None:
-        outcomes: list[Outcome] = []
         for future, flight in list(self._flights.items()):
             if future.done():
-                outcomes.append(Outcome(flight.claim, future.result(), flight.began_at))
+                self._ended.append(Outcome(flight.claim, future.result(), flight.began_at))
                 del self._flights[future]
             elif flight.exchange.is_late:
                 flight.exchange.cut()
-        if outcomes:
-            record(outcomes, now=db_clock.now())
+        self._write()
+
+    def _write(self) -> None:
+        """Write down what ended; where the database is not there, in a later turn."""
+        if not self._ended:
+            return
+        try:
+            record(self._ended, now=db_clock.now())
+        except (OperationalError, InterfaceError):
+            raise
+        except Exception:  # nothing that another try would mend: their leases end, and they are sent again
+            logger.exception("outbound.not_written", count=len(self._ended))
+        for outcome in self._ended:
+            self._resting.end(outcome.claim.subscription)
+        self._ended = []
 
 
 def exchange_of(claim: Claim, *, kept: Kept, now: datetime) -> Exchange:

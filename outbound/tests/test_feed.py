@@ -9,15 +9,21 @@ from django.test import Client
 
 from attention.models.items import AttentionItem, Severity
 from core.database import db_clock
+from core.privacy.registry import Found
+from core.privacy.removal import remove_guests
+from core.privacy.search import find_what_goes_with
 from orders.models.command import CommandKind, OrderCommand
 from orders.models.order import MergedOrder, Order
 from organizations.models.api_keys import ApiKey
 from organizations.models.stop_lists import StopListItem
+from outbound import acts
 from outbound.events.rendering import render_bodies
 from outbound.feed import bodies
 from outbound.feed.fan_out import fan_out
 from outbound.models.deliveries import Delivery
 from outbound.models.events import OutboundEvent
+from outbound.models.subscriptions import Subscription
+from outbound.states import with_waiting
 from outbound.tests.endpoints import subscribe
 from tests.builders import (
     ORGANIZATION_ID,
@@ -49,6 +55,16 @@ def post(*events: dict[str, Any]) -> None:
 def told() -> list[tuple[str, str, list[str]]]:
     rows = OutboundEvent.objects.order_by("id")
     return [(one.event_type, one.entity_id, sorted(one.changes)) for one in rows]
+
+
+GUEST_OF_ORDER: dict[str, Any] = {
+    "phone": "+79990000001",
+    "customer": {"name": "Anna"},
+    "comment": "Anna",
+    "problem": "Anna",
+    "cancel_comment": "Anna",
+    "items": [{"name": "Soup", "comment": "Anna"}],
+}
 
 
 def make_order(**changes: Any) -> Order:
@@ -88,13 +104,47 @@ def test_what_integrators_do_not_see_is_no_event() -> None:
     assert told() == []
 
 
-def test_nothing_is_written_while_nobody_listens() -> None:
+def test_nothing_is_written_where_nobody_subscribed() -> None:
     make_organization()
-    subscribe(is_active=False)
 
     make_order()
 
     assert told() == []
+
+
+@pytest.mark.parametrize("reason", ["person", "gone", "failing"])
+def test_what_happens_while_the_only_subscription_is_off_is_kept_for_it(reason: str) -> None:
+    make_organization()
+    subscription = subscribe(is_active=False, disabled_reason=reason)
+
+    order = make_order()
+    fan_out()
+
+    assert told() == [("order.created", str(order.pk), [])]
+    assert Delivery.objects.count() == 0
+    acts.switch_on(subscription)
+    assert acts.redeliver(subscription, db_clock.now() - timedelta(hours=1)) == (1, False)
+
+
+def test_removing_guests_is_no_news() -> None:
+    now = db_clock.now()
+    order = make_order(organization_id=make_organization().iiko_id, **GUEST_OF_ORDER)
+    ended = {"state": "rejected", "finished_at": now, "error": "Anna, +7 999 000-00-01"}
+    OrderCommand.objects.create(
+        order=order, kind=CommandKind.CANCEL, requested_by="x", created_at=now, **ended
+    )
+    hold = make_hold(order.organization)
+    type(hold).objects.update(comment="Anna", cancel_comment="Anna", **ended)
+    subscribe()
+
+    keys = {"orders.Order": [order.pk], "loyalty.Customer": [hold.wallet.customer_id]}
+    found = find_what_goes_with(Found(keys=keys))
+    counts = remove_guests(found, now=now, is_told=True)
+
+    assert {"orders", "order_commands", "loyalty_operations"} <= set(counts)
+    assert told() == []
+    Order.objects.filter(pk=order.pk).update(status="Closed")
+    assert [kind for kind, *_rest in told()] == ["order.status_changed"]
 
 
 def test_what_is_rolled_back_is_not_told() -> None:
@@ -262,6 +312,20 @@ def test_an_event_that_cannot_be_rendered_is_told_with_what_it_holds(monkeypatch
     assert body is not None
     assert f'"id":{odd.pk}' in body
     assert OutboundEvent.objects.get(row_id=order.pk).body is not None
+
+
+def test_what_waits_is_counted_without_what_was_sent() -> None:
+    make_organization()
+    busy, idle = subscribe(), subscribe(event_types=["attention.opened"])
+    for number in range(3):
+        make_order(iiko_order_id=f"o-{number}")
+    fan_out()
+    Delivery.objects.filter(pk=Delivery.objects.earliest("pk").pk).update(state="delivered")
+
+    counted: Any = with_waiting(Subscription.objects.order_by("pk"))
+
+    rows = {row["id"]: row["waiting"] for row in counted.values()}
+    assert rows == {busy.pk: 2, idle.pk: 0}
 
 
 def test_triggers_go_with_the_migration() -> None:

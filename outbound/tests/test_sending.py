@@ -9,22 +9,28 @@ from typing import Any
 import pytest
 from django.conf import LazySettings
 from django.core.management import call_command
+from django.db import OperationalError, connection
+from django.test.utils import CaptureQueriesContext
+from procrastinate.contrib.django.models import ProcrastinateJob
 from standardwebhooks import Webhook
+from structlog.testing import capture_logs
 
 from core.database import db_clock
 from orders.models.order import Order
-from outbound import acts
-from outbound.errors import BadAddress, NotActive, TooOld
+from outbound import acts, redelivery
+from outbound.errors import BadAddress, NotActive, TooManyTests, TooOld
 from outbound.feed.fan_out import fan_out
 from outbound.models.deliveries import Delivery, DeliveryAttempt, DeliveryState
 from outbound.models.events import OutboundEvent
 from outbound.models.subscriptions import Subscription
-from outbound.sending import exchange, schedule
+from outbound.sending import connections, exchange, schedule
 from outbound.sending.claims import claim_due
 from outbound.sending.connections import Kept
 from outbound.sending.outcomes import Outcome, record
+from outbound.sending.sender import Sender
+from outbound.tasks import send_again_later
 from outbound.tests.endpoints import Endpoint, Got, listening, send_all, subscribe
-from tests.builders import ORGANIZATION_ID, make_organization
+from tests.builders import ORGANIZATION_ID, make_organization, make_other_organization
 
 pytestmark = pytest.mark.django_db
 
@@ -472,7 +478,7 @@ def test_after_days_of_failing_the_subscription_is_off_and_goes_on_when_it_is_on
         acts.switch_on(subscription)
         Delivery.objects.pending().update(next_attempt_at=db_clock.now())
         send_all()
-        assert acts.redeliver(subscription, db_clock.now() - timedelta(days=1)) == 2
+        assert acts.redeliver(subscription, db_clock.now() - timedelta(days=1)) == (2, False)
         send_all()
 
     assert states() == [("delivered", 1, ""), ("delivered", 1, "")]
@@ -535,10 +541,10 @@ def test_since_a_time_all_is_sent_that_is_wanted_now() -> None:
 
         Subscription.objects.filter(pk=subscription.pk).update(event_types=[])
         subscription.refresh_from_db()
-        assert acts.redeliver(subscription, db_clock.now() - timedelta(hours=1)) == 2
-        assert acts.redeliver(subscription, db_clock.now() - timedelta(hours=1)) == 0
+        assert acts.redeliver(subscription, db_clock.now() - timedelta(hours=1)) == (2, False)
+        assert acts.redeliver(subscription, db_clock.now() - timedelta(hours=1)) == (0, False)
         send_all()
-        assert acts.redeliver(subscription, db_clock.now() - timedelta(hours=3)) == 3
+        assert acts.redeliver(subscription, db_clock.now() - timedelta(hours=3)) == (3, False)
         send_all()
 
     assert len(endpoint.got) == 1 + 2 + 3
@@ -625,3 +631,219 @@ def test_a_worker_whose_lease_is_over_changes_nothing_but_the_log() -> None:
 
     assert states() == [("pending", 0, "")]
     assert DeliveryAttempt.objects.count() == 1
+
+
+# --- at the edges of a turn --------------------------------------------------------------------------
+
+
+def take_turns(sender: Sender) -> None:
+    while sender.turn():
+        pass
+
+
+@pytest.mark.parametrize("is_stopped", [False, True])
+def test_answers_that_cannot_be_written_down_are_written_later(
+    is_stopped: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    failures = [OperationalError("the database is away")]
+
+    def failing_once(outcomes: list[Outcome], **moment: Any) -> None:
+        if failures:
+            raise failures.pop()
+        record(outcomes, **moment)
+
+    monkeypatch.setattr("outbound.sending.sender.record", failing_once)
+    with listening() as endpoint:
+        subscribe(endpoint)
+        make_order()
+        fan_out()
+        sender = Sender()
+        with pytest.raises(OperationalError):
+            take_turns(sender)
+        assert states() == [("pending", 0, "")]
+        if not is_stopped:
+            take_turns(sender)
+        sender.finish(within_s=0)
+
+    assert states() == [("delivered", 1, "")]
+    assert len(endpoint.got) == 1
+
+
+def test_one_message_that_cannot_be_made_does_not_hold_up_the_others() -> None:
+    with listening() as endpoint:
+        odd = subscribe(endpoint, secret="")
+        subscribe(endpoint)
+        make_order()
+        send_all()
+
+    assert len(endpoint.got) == 1
+    assert states() == [("pending", 1, "not_sent"), ("delivered", 1, "")]
+    assert Delivery.objects.get(subscription=odd).log.get().error == "not_sent"
+
+
+def test_what_waits_behind_a_message_that_pauses_is_not_looked_for_all_the_time() -> None:
+    with listening(answers=[500]) as endpoint:
+        subscribe(endpoint)
+        order = make_order()
+        move(order, "Closed")
+        fan_out()
+        sender = Sender()
+        take_turns(sender)
+
+        with CaptureQueriesContext(connection) as asked:
+            for _turn in range(5):
+                sender.turn()
+        claims = [one for one in asked.captured_queries if "FOR UPDATE" in one["sql"]]
+        assert claims == []
+
+        other = make_order(2)
+        fan_out()
+        take_turns(sender)
+        sender.finish(within_s=0)
+
+    assert [one.body["data"]["id"] for one in endpoint.got] == [order.pk, other.pk]
+
+
+def test_all_attempts_to_connect_end_together(monkeypatch: pytest.MonkeyPatch) -> None:
+    tried: list[float] = []
+
+    def resolve(_host: str, port: int, **_: Any) -> list[Any]:
+        return [(2, 1, 6, "", (f"10.0.0.{number}", port)) for number in range(9)]
+
+    def silent(_address: Any, timeout: float, **_: Any) -> None:
+        tried.append(timeout)
+        raise TimeoutError
+
+    monkeypatch.setattr("outbound.sending.connections.socket.getaddrinfo", resolve)
+    monkeypatch.setattr(connections, "create_connection", silent)
+
+    with pytest.raises(connections.NotConnected):
+        connections.open_checked("shop.example", 80, may_be_private=True, until=time.monotonic() + 3)
+    assert len(tried) == 4
+    assert max(tried) <= 3
+    with pytest.raises(TimeoutError):
+        connections.open_checked("shop.example", 80, may_be_private=True, until=time.monotonic() - 1)
+    assert len(tried) == 4
+
+
+def test_what_is_cut_while_it_connects_is_not_sent(monkeypatch: pytest.MonkeyPatch) -> None:
+    opened = connections.open_checked
+
+    with listening() as endpoint:
+        late = exchange.Exchange(endpoint.url, {}, "{}", kept=Kept(), may_be_private=True)
+
+        def slow(*address: Any, **options: Any) -> Any:
+            late.cut()
+            return opened(*address, **options)
+
+        monkeypatch.setattr(connections, "open_checked", slow)
+        answer = late.run()
+
+    assert (answer.error, endpoint.got) == ("timeout", [])
+
+
+def test_two_tests_run_at_a_time() -> None:
+    subscription = subscribe()
+    for _test in range(2):
+        assert acts.TESTS_AT_ONCE.acquire(blocking=False)
+    try:
+        with pytest.raises(TooManyTests):
+            acts.send_test(subscription)
+    finally:
+        acts.TESTS_AT_ONCE.release(2)
+
+    assert Delivery.objects.count() == 0
+    assert acts.send_test(subscription).state == DeliveryState.FAILED
+
+
+def test_of_many_the_first_are_sent_again_at_once_and_the_others_by_jobs(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(redelivery, "_BATCH", 2)
+    with listening() as endpoint:
+        subscription = subscribe(endpoint, event_types=["order.status_changed"])
+        order = make_order()
+        for status in ("WaitCooking", "OnWay", "Closed"):
+            move(order, status)
+        send_all()
+        Subscription.objects.update(event_types=[])
+        subscription.refresh_from_db()
+        endpoint.got.clear()
+
+        since = db_clock.now() - timedelta(hours=1)
+        assert acts.redeliver(subscription, since) == (2, True)
+        jobs = ProcrastinateJob.objects.filter(task_name="outbound.send_again").order_by("id")
+        for number in range(2):
+            send_all()
+            send_again_later(**jobs[number].args)
+        send_all()
+
+    assert jobs.count() == 2
+    # Of the order its beginning, never told of before, comes first.
+    assert endpoint.types == ["order.created"] + ["order.status_changed"] * 3
+    statuses = [one.body["data"]["changes"]["status"]["to"] for one in endpoint.got[1:]]
+    assert statuses == ["WaitCooking", "OnWay", "Closed"]
+
+
+def test_sending_again_takes_the_lock_that_outcomes_take_and_takes_it_first() -> None:
+    with listening() as endpoint:
+        subscription = subscribe(endpoint)
+        make_order()
+        send_all()
+    since = db_clock.now() - timedelta(hours=1)
+
+    for again in (
+        lambda: acts.redeliver_one(Delivery.objects.get()),
+        lambda: acts.redeliver(subscription, since),
+    ):
+        Delivery.objects.update(state="failed", redelivered_at=None)
+        with CaptureQueriesContext(connection) as asked:
+            again()
+        texts = [one["sql"] for one in asked.captured_queries]
+        locks = [at for at, text in enumerate(texts) if "FOR NO KEY UPDATE" in text and "_subscr" in text]
+        writes = [at for at, text in enumerate(texts) if text.startswith('UPDATE "outbound_deliveries"')]
+        assert len(writes) == 1
+        assert locks[0] < writes[0]
+
+
+def test_a_batch_that_is_done_twice_sends_once_more_only() -> None:
+    with listening() as endpoint:
+        subscription = subscribe(endpoint, event_types=["order.status_changed"])
+        move(make_order(), "Closed")
+        send_all()
+        Subscription.objects.update(event_types=[])
+        now = db_clock.now()
+        wish = redelivery.Wish(subscription.pk, now - timedelta(hours=1), now, only_failed=False)
+
+        assert redelivery.send_again(wish) == (2, False)
+        send_all()
+        assert redelivery.send_again(wish) == (0, False)
+        send_all()
+
+    assert endpoint.types == ["order.status_changed", "order.created", "order.status_changed"]
+
+
+def test_what_a_subscription_is_told_of_no_more_is_not_sent_again() -> None:
+    other = make_other_organization()
+    with listening() as endpoint:
+        subscription = subscribe(endpoint)
+        make_order()
+        send_all()
+        subscription.organizations.add(other)
+
+        assert acts.redeliver(subscription, db_clock.now() - timedelta(hours=1)) == (0, False)
+
+
+def test_what_nobody_could_be_told_of_is_not_deleted_and_what_goes_unsent_is_logged() -> None:
+    subscription = subscribe()
+    make_order(1)
+    fan_out()
+    make_order(2)
+    OutboundEvent.objects.update(occurred_at=db_clock.now() - timedelta(days=31))
+
+    with capture_logs() as told:
+        call_command("prune", "--table", "outbound_events")
+
+    assert [one.position for one in OutboundEvent.objects.all()] == [None]
+    unsent = [one for one in told if one["event"] == "outbound.deleted_unsent"]
+    assert [(one["subscription_id"], one["count"]) for one in unsent] == [(subscription.pk, 1)]

@@ -1,0 +1,105 @@
+"""Sending again what happened since a time, in order: of one thing the earlier event leaves first.
+
+A batch of events is one transaction: what was sent of it waits again, and what its subscription was never
+told of is made beside it. The first batch is done at once, the others by a job, which may die at any line.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import NamedTuple
+
+from django.db import transaction
+from django.db.models import Exists, OuterRef, Q, QuerySet
+from procrastinate.contrib.django import app
+
+from core.database import db_clock
+from outbound.feed.audience import Audience
+from outbound.feed.fan_out import deliver
+from outbound.models.deliveries import Delivery, DeliveryQuerySet, DeliveryState
+from outbound.models.events import EventType, OutboundEvent
+from outbound.models.subscriptions import Subscription
+
+_BATCH = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """Events from ``since`` until ``asked_at``; ``only_failed``: those that did not arrive."""
+
+    subscription_id: int
+    since: datetime
+    asked_at: datetime
+    only_failed: bool
+
+
+class Begun(NamedTuple):
+    """How many messages are sent again at once, and whether a job goes on with more."""
+
+    messages: int
+    goes_on: bool
+
+
+@transaction.atomic
+def send_again(wish: Wish, *, after: int = 0) -> Begun:
+    """Do one batch of what is wished, events with a position greater than ``after``, and queue the next.
+
+    Nothing is done for a subscription that is gone or off.
+    """
+    active = Subscription.objects.active().select_for_update(no_key=True)
+    subscription = active.filter(pk=wish.subscription_id).first()
+    if subscription is None:
+        return Begun(0, False)
+    now = db_clock.now()
+    audience = Audience.of(subscription, now=now)
+    batch = list(_events(wish).filter(position__gt=after).order_by("position")[:_BATCH])
+    events = [
+        event
+        for event in batch
+        if audience.restaurants is None or event.organization_id in audience.restaurants
+    ]
+    mine = Delivery.objects.filter(subscription=subscription, event__in=[event.pk for event in events])
+    known = set(mine.values_list("event_id", flat=True))
+    count = begin_anew(mine.failed() if wish.only_failed else mine, asked_at=wish.asked_at)
+    if untold := [event for event in events if event.pk not in known]:
+        count += deliver(untold, [audience], now=now)
+    if goes_on := len(batch) == _BATCH:
+        _queue(wish, after=batch[-1].position or 0)
+    return Begun(count, goes_on)
+
+
+def begin_anew(deliveries: DeliveryQuerySet, *, asked_at: datetime) -> int:
+    """Let deliveries that ended wait again, but tests; return how many.
+
+    The lock of their subscription is held: outcomes are written under it. What was begun anew since
+    ``asked_at``, or made, is not begun again.
+    """
+    ended = deliveries.filter(~Q(state=DeliveryState.PENDING), created_at__lte=asked_at)
+    ended = ended.filter(Q(redelivered_at=None) | Q(redelivered_at__lt=asked_at))
+    return ended.exclude(event__event_type=EventType.TEST).update(
+        state=DeliveryState.PENDING,
+        attempts=0,
+        next_attempt_at=asked_at,
+        redelivered_at=asked_at,
+        finished_at=None,
+    )
+
+
+def _events(wish: Wish) -> QuerySet[OutboundEvent]:
+    rows = OutboundEvent.objects.filter(
+        occurred_at__gte=wish.since, occurred_at__lte=wish.asked_at, position__isnull=False
+    )
+    if not wish.only_failed:
+        return rows
+    failed = Delivery.objects.failed().filter(subscription=wish.subscription_id, event=OuterRef("pk"))
+    return rows.filter(Exists(failed))
+
+
+def _queue(wish: Wish, *, after: int) -> None:
+    # By its name: the task calls this module.
+    app.configure_task("outbound.send_again", allow_unknown=False).defer(
+        subscription_id=wish.subscription_id,
+        since=wish.since.isoformat(),
+        asked_at=wish.asked_at.isoformat(),
+        only_failed=wish.only_failed,
+        after=after,
+    )
