@@ -11,6 +11,7 @@ from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.utils.translation import gettext as _
 from requests.utils import requote_uri
 
+from audit.entries import record as record_act
 from core.database import db_clock
 from iiko_client.http.addresses import NotPublic, check_public_url
 from outbound.errors import BadAddress, NotActive, TooOld
@@ -126,7 +127,11 @@ def redeliver_one(delivery: Delivery) -> bool:
         NotActive
     """
     _check_active(delivery.subscription)
-    return _begin_anew(Delivery.objects.filter(pk=delivery.pk), db_clock.now()) == 1
+    with transaction.atomic():
+        is_begun = _begin_anew(Delivery.objects.filter(pk=delivery.pk), db_clock.now()) == 1
+        if is_begun:
+            record_act("delivery_redelivered", delivery)
+    return is_begun
 
 
 def redeliver(subscription: Subscription, since: datetime, *, only_failed: bool = False) -> int:
@@ -145,10 +150,13 @@ def redeliver(subscription: Subscription, since: datetime, *, only_failed: bool 
         days = settings.OUTBOUND_RETENTION_DAYS
         raise TooOld(_("Events are kept for %(days)s days. Choose a later time.") % {"days": days})
     mine = Delivery.objects.filter(subscription=subscription, event__occurred_at__gte=since)
-    if only_failed:
-        return _begin_anew(mine.failed(), now)
     # First those that are there: with the others they would be made twice.
-    return _begin_anew(mine, now) + _tell_of_others(subscription, since, now)
+    count = _begin_anew(mine.failed() if only_failed else mine, now)
+    if not only_failed:
+        count += _tell_of_others(subscription, since, now)
+    asked = {"since": since, "only_failed": only_failed, "count": count}
+    record_act("events_redelivered", subscription, after=asked)
+    return count
 
 
 def _check_active(subscription: Subscription) -> None:
