@@ -1,22 +1,15 @@
-"""What is no change of a row: who came and went."""
+"""What is no change of a row: who went, and what was taken along. Who came: ``iikohub.sign_in.noting``."""
 
 from collections.abc import Sequence
 from typing import Any
 
 from django.contrib.auth.models import User
-from django.contrib.auth.signals import user_logged_in, user_logged_out
+from django.contrib.auth.signals import user_logged_out
 from django.dispatch import receiver
 
 from audit.entries import record
 from audit.trail import current
 from core.csv_export import list_exported
-
-
-@receiver(user_logged_in)
-def record_sign_in(user: User, **_: Any) -> None:
-    """Leave an entry of a person; programs that sign in by a session of their own have no request."""
-    if current() is not None:
-        record("signed_in", user)
 
 
 @receiver(user_logged_out)

@@ -84,9 +84,10 @@ class RequestTrail(Trail):
             known = cast("_Key", key)
             return Who(ActorKind.KEY, f"{known.name} ({known.prefix}…)", key_id=known.pk)
         user = getattr(self.request, "user", None)
-        if user is not None and user.is_authenticated:
-            return Who(ActorKind.PERSON, user.get_username(), user_id=user.pk)
-        return HUB
+        if user is not None and not user.is_authenticated:
+            # Whoever gave the password and owes the second step: the gate notes them, once it was asked.
+            user = getattr(self.request, "known_by_password", None)
+        return HUB if user is None else Who(ActorKind.PERSON, user.get_username(), user_id=user.pk)
 
     @property
     def is_known(self) -> bool:

@@ -16,11 +16,16 @@ from core.redaction import MASK, mask
 Values = dict[str, object]
 
 IGNORED = frozenset(
-    {"updated_at", "changed_at", "last_login", "last_used_at", "last_used_address", "name_key"}
+    {
+        *("updated_at", "changed_at", "last_login", "last_used_at", "last_used_address", "name_key"),
+        *("last_step", "wrong_codes", "wrong_code_at"),
+    }
 )
 """Fields that follow from the others, or from being used."""
 
-_SECRET = re.compile(r"password|secret|token|digest|hash|salt|^key$|otp|api_login$|recovery|backup_code")
+_SECRET = re.compile(
+    r"password|secret(?!_until)|token|digest|hash|salt|^key$|otp|api_login$|recovery|backup_code"
+)
 _PERSONAL = re.compile(r"phone|e?mail$|first_name|last_name|surname|birth|address(?!ed)|card|comment|note$")
 _LONGEST = 500
 _NAMED_AS_PEOPLE = frozenset({"loyalty.customer"})

@@ -11,4 +11,5 @@ class IikohubConfig(SelfRegistering, AppConfig):
         "admin.people",
         "receivers",
         "sign_in.sessions",
+        "sign_in.noting",
     )

@@ -171,6 +171,7 @@ _DEVELOPMENT_APPS = [name for name in ("sandbox", "demo") if (BASE_DIR / name / 
 INSTALLED_APPS = [
     "unfold",
     "unfold.contrib.filters",
+    "audit",  # before Django's own, so that its commands stand in place of theirs
     "django.contrib.admin",
     "django.contrib.auth",
     "django.contrib.contenttypes",
@@ -188,7 +189,6 @@ INSTALLED_APPS = [
     "axes",
     "django_htmx",
     "core",
-    "audit",
     "organizations",
     "orders",
     "loyalty",

@@ -16,7 +16,7 @@ handler500 = "iikohub.pages.refusals.server_error"
 urlpatterns = [
     path("", home, name="home"),
     path("admin/first-steps/", include("iikohub.first_steps.urls")),
-    path("admin/login/", sign_in),
+    path("admin/login/", sign_in, name="sign-in"),
     path("admin/two-steps/", include("iikohub.sign_in.urls")),
     path("admin/", admin.site.urls),
     path("console/", include("console.urls")),

@@ -176,7 +176,7 @@ def belonging_of(row: Model) -> Belonging:
     """Say to the audit log which restaurant a row belongs to, and which row it is a part of."""
     path = PATHS.get(row._meta.label_lower)
     if path is None:
-        return Belonging()
+        return Belonging(whole=getattr(row, "user", None))  # what a person has is a part of the person
     *owners, column = path.split("__")
     found: Any = row
     for owner in owners:

@@ -10,6 +10,7 @@ from django.db import transaction
 from django.utils.translation import gettext as _
 from requests.utils import requote_uri
 
+from audit.entries import record as record_act
 from core.database import db_clock
 from iiko_client.http.addresses import NotPublic, check_public_url
 from outbound.errors import BadAddress, NotActive, TooManyTests, TooOld
@@ -127,7 +128,10 @@ def redeliver_one(delivery: Delivery) -> bool:
         NotActive
     """
     _check_active(_locked(delivery.subscription))
-    return begin_anew(Delivery.objects.filter(pk=delivery.pk), asked_at=db_clock.now()) == 1
+    is_begun = begin_anew(Delivery.objects.filter(pk=delivery.pk), asked_at=db_clock.now()) == 1
+    if is_begun:
+        record_act("delivery_redelivered", delivery)
+    return is_begun
 
 
 def redeliver(subscription: Subscription, since: datetime, *, only_failed: bool = False) -> Begun:
@@ -146,12 +150,23 @@ def redeliver(subscription: Subscription, since: datetime, *, only_failed: bool 
     if since < now - timedelta(days=settings.OUTBOUND_RETENTION_DAYS):
         days = settings.OUTBOUND_RETENTION_DAYS
         raise TooOld(_("Events are kept for %(days)s days. Choose a later time.") % {"days": days})
-    return send_again(Wish(subscription.pk, since, now, only_failed))
+    with transaction.atomic():
+        begun = send_again(Wish(subscription.pk, since, now, only_failed))
+        asked = {
+            "since": since,
+            "only_failed": only_failed,
+            "count": begun.messages,
+            "goes_on": begun.goes_on,
+        }
+        record_act("events_redelivered", subscription, after=asked)
+    return begun
 
 
 def _check_active(subscription: Subscription) -> None:
     if not subscription.is_active:
         raise NotActive(_("The subscription is off. Switch it on first."))
+    if not subscription.has_usable_key(db_clock.now()):
+        raise NotActive(_("Its API key is off or has expired: nothing is sent."))
 
 
 # --- trying it -------------------------------------------------------------------------------------
@@ -203,6 +218,7 @@ def _make_test(subscription: Subscription) -> Claim:
     delivery = Delivery.objects.create(
         subscription=subscription,
         event=event,
+        event_type=event.event_type,
         entity=f"{event.entity_type}/{event.entity_id}",
         position=position,
         next_attempt_at=now,

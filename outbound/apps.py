@@ -7,4 +7,4 @@ from core.apps import SelfRegistering
 class OutboundConfig(SelfRegistering, AppConfig):
     name = "outbound"
     verbose_name = _("outbound webhooks")
-    registers = ("loops", "attention_rule", "admin.subscriptions", "admin.deliveries")
+    registers = ("loops", "receivers", "attention_rule", "admin.subscriptions", "admin.deliveries")

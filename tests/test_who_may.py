@@ -104,8 +104,11 @@ OF_ONE_KEY = {
 }
 # Has its own way of saying no.
 ELSEWHERE = {"receive", "loyalty-customers", "unknown-address"}
-# For everybody: the language, what describes the API, and what machines ask.
-OPEN = {"home", "set_language", "schema", "docs", "healthz", "readyz", "metrics"}
+# For everybody: the language, what describes the API, what machines ask, and the doors of signing in, which
+# ask by themselves (iikohub/tests/test_second_factor.py).
+OPEN = {"home", "set_language", "schema", "docs", "healthz", "readyz", "metrics"} | {
+    *("sign-in", "code", "leave", "two-steps"),
+}
 
 
 @pytest.fixture

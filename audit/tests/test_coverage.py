@@ -1,7 +1,8 @@
 """What leaves an entry, and what it keeps."""
 
+from base64 import b32decode
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import datetime, timedelta
 from io import StringIO
 from typing import Any
 from uuid import uuid4
@@ -13,16 +14,23 @@ from django.db import IntegrityError
 from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
+from django_otp.oath import TOTP
 from pytest_django import Settings
 
 from audit.entries import record
 from audit.models import ActorKind, AuditEntry, Door, Outcome
 from audit.trail import CommandTrail, following
+from core.database import db_clock
+from iikohub.models.sign_in import SecondFactor
+from iikohub.sign_in import second_factor
 from orders.models.order import Order
 from organizations.models.access import RestaurantAccess
 from organizations.models.api_keys import ApiKey
 from organizations.models.organization import Organization
 from organizations.provisioning import create_api_key
+from outbound.models.deliveries import Delivery, DeliveryState
+from outbound.models.subscriptions import Subscription
+from outbound.tests.deliveries import make_delivery
 from tests.builders import ORGANIZATION_ID, arrive, authorized, cloud_event, make_key, make_organization
 from webhooks.models.inbox import WebhookConfig
 
@@ -278,6 +286,131 @@ def test_coming_and_going(client: Client) -> None:
 
     acts = AuditEntry.objects.order_by("id").values_list("act", "actor", "address")
     assert list(acts) == [("signed_in", "boss", "127.0.0.1"), ("signed_out", "boss", "127.0.0.1")]
+
+
+def made_two_stepped(boss: User) -> str:
+    """Switch the second step on; return a recovery code."""
+    second_factor.begin(boss)
+    totp = TOTP(b32decode(SecondFactor.objects.get().secret))
+    totp.time = db_clock.now().timestamp() - 30
+    return second_factor.confirm(boss, f"{totp.token():06d}", now=db_clock.now()).recovery_codes[0]
+
+
+def test_who_owes_the_second_step_is_named_and_signed_in_once_it_is_taken(client: Client) -> None:
+    boss = User.objects.create_superuser("boss", password="a long password")
+    code = made_two_stepped(boss)
+
+    client.post(reverse("admin:login"), {"username": "boss", "password": "a long password"})
+    client.post(reverse("sign_in:code"), {"code": "000000"})
+    client.post(reverse("attention-list"))
+    client.post(reverse("sign_in:code"), {"code": code})
+
+    entries = AuditEntry.objects.order_by("id")
+    assert [(one.act, one.outcome, one.code) for one in entries] == [
+        ("password_given", "done", ""),
+        ("code_refused", "refused", "wrong_code"),
+        ("other", "refused", "not_authenticated"),
+        ("recovery_code_used", "done", ""),
+        ("signed_in", "done", ""),
+    ]
+    assert {(one.actor_kind, one.actor, one.user_id) for one in entries} == {("person", "boss", boss.pk)}
+    assert entries[3].after == {"recovery_digests": "***"}
+
+
+def test_setting_the_second_step_up_signs_in_who_owes_it(client: Client, settings: Settings) -> None:
+    settings.SECOND_FACTOR_FOR_SUPERUSERS = True
+    User.objects.create_superuser("boss", password="a long password")
+
+    client.post(reverse("admin:login"), {"username": "boss", "password": "a long password"})
+    client.post(reverse("sign_in:two-steps"), {"act": "begin"})
+    totp = TOTP(b32decode(SecondFactor.objects.get().secret))
+    totp.time = db_clock.now().timestamp()
+    client.post(reverse("sign_in:two-steps"), {"act": "confirm", "code": f"{totp.token():06d}"})
+
+    entries = AuditEntry.objects.order_by("id").values_list("act", "actor", "outcome")
+    assert list(entries) == [
+        ("password_given", "boss", "done"),
+        ("second_factor_set", "boss", "done"),
+        ("second_factor_set", "boss", "done"),
+        ("signed_in", "boss", "done"),
+    ]
+
+
+def test_taking_the_second_step_off_and_signing_out_everywhere_are_named(client: Client, boss: User) -> None:
+    anna = User.objects.create_user("anna")
+    made_two_stepped(anna)
+
+    for page in ("admin:auth_user_two_steps_off", "admin:auth_user_sign_out"):
+        assert client.post(reverse(page, args=[anna.pk])).status_code == 302
+
+    entries = AuditEntry.objects.order_by("id").values_list("act", "actor", "about", "outcome")
+    assert list(entries) == [
+        ("second_factor_reset", "boss", f"auth.user:{anna.pk}", "done"),
+        ("signed_out_everywhere", "boss", f"auth.user:{anna.pk}", "done"),
+    ]
+
+
+@pytest.mark.parametrize("door", ["admin", "api"])
+def test_sending_again_says_since_when_and_how_many(client: Client, boss: User, door: str) -> None:
+    subscription = Subscription.objects.create(
+        name="Shop", url="https://example.org", shown_host="x", secret="s"
+    )
+    delivery = make_delivery(subscription, state=DeliveryState.DELIVERED)
+    since = db_clock.now() - timedelta(hours=1)
+
+    if door == "admin":
+        client.post(reverse("admin:outbound_subscription_redeliver", args=[subscription.pk]), {"since": "1h"})
+    else:
+        page = reverse("subscription-redeliver", args=[subscription.pk])
+        client.post(page, {"since": since.isoformat()}, content_type="application/json")
+
+    found = entry()
+    assert (found.act, found.outcome, found.door) == ("events_redelivered", "done", door)
+    assert (found.subject, found.after["count"]) == (f"outbound.subscription:{subscription.pk}", 1)
+    assert abs(datetime.fromisoformat(found.after["since"]) - since) < timedelta(minutes=1)
+
+    AuditEntry.objects.all().delete()
+    Delivery.objects.update(state=DeliveryState.DELIVERED)
+    page = "admin:outbound_delivery_redeliver" if door == "admin" else "delivery-redeliver"
+    client.post(reverse(page, args=[delivery.pk]), {} if door == "admin" else "{}", **BODY[door])
+    assert (entry().act, entry().subject) == ("delivery_redelivered", f"outbound.delivery:{delivery.pk}")
+
+    AuditEntry.objects.all().delete()
+    Subscription.objects.update(is_active=False)
+    client.post(reverse(page, args=[delivery.pk]), {} if door == "admin" else "{}", **BODY[door])
+    assert (entry().act, entry().outcome, entry().code) == (
+        "delivery_redelivered",
+        "refused",
+        "subscription_off",
+    )
+
+
+BODY: dict[str, Any] = {"admin": {}, "api": {"content_type": "application/json"}}
+
+
+def test_commands_of_django_that_make_people_and_passwords_leave_entries(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("DJANGO_SUPERUSER_PASSWORD", "harbour-lantern-27")
+    call_command(
+        "createsuperuser", "--noinput", "--username=anna", "--email=anna@example.org", stdout=StringIO()
+    )
+
+    made = entry()
+    assert (made.act, made.subject_text, made.door, made.path) == (
+        "created",
+        "anna",
+        "command",
+        "createsuperuser",
+    )
+    assert (made.after["password"], made.after["email"], made.after["is_superuser"]) == ("***", "***", True)
+
+    monkeypatch.setattr("getpass.getpass", lambda prompt="": "lantern-harbour-72")
+    call_command("changepassword", "anna", stdout=StringIO())
+
+    changed = AuditEntry.objects.latest("id")
+    assert (changed.act, changed.path, changed.after) == ("changed", "changepassword", {"password": "***"})
+    assert User.objects.get().check_password("lantern-harbour-72")
 
 
 def test_hub_itself_may_leave_an_entry() -> None:

@@ -24,20 +24,35 @@ class Migration(migrations.Migration):
                         auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
                     ),
                 ),
-                ("secret", organizations.fields.EncryptedTextField()),
-                ("confirmed_at", models.DateTimeField(null=True)),
+                ("secret", organizations.fields.EncryptedTextField(verbose_name="secret")),
+                ("confirmed_at", models.DateTimeField(null=True, verbose_name="on since")),
                 ("last_step", models.BigIntegerField(default=0)),
-                ("recovery_digests", ArrayField(models.CharField(max_length=64), default=list, size=None)),
+                (
+                    "recovery_digests",
+                    ArrayField(
+                        models.CharField(max_length=64),
+                        default=list,
+                        size=None,
+                        verbose_name="recovery codes",
+                    ),
+                ),
                 ("wrong_codes", models.PositiveIntegerField(default=0)),
                 ("wrong_code_at", models.DateTimeField(null=True)),
                 (
                     "user",
                     models.OneToOneField(
-                        on_delete=models.CASCADE, related_name="second_factor", to=settings.AUTH_USER_MODEL
+                        on_delete=models.CASCADE,
+                        related_name="second_factor",
+                        to=settings.AUTH_USER_MODEL,
+                        verbose_name="user",
                     ),
                 ),
             ],
-            options={"db_table": "second_factors", "verbose_name_plural": "two-step sign-in"},
+            options={
+                "db_table": "second_factors",
+                "verbose_name": "two-step sign-in",
+                "verbose_name_plural": "two-step sign-in",
+            },
         ),
         migrations.CreateModel(
             name="TwoStepGroup",
@@ -50,10 +65,15 @@ class Migration(migrations.Migration):
                         related_name="two_steps",
                         serialize=False,
                         to="auth.group",
+                        verbose_name="group",
                     ),
                 ),
             ],
-            options={"db_table": "two_step_groups", "verbose_name_plural": "two-step sign-in"},
+            options={
+                "db_table": "two_step_groups",
+                "verbose_name": "two-step sign-in",
+                "verbose_name_plural": "two-step sign-in",
+            },
         ),
         migrations.CreateModel(
             name="SignOut",
@@ -66,10 +86,15 @@ class Migration(migrations.Migration):
                         related_name="sign_out",
                         serialize=False,
                         to=settings.AUTH_USER_MODEL,
+                        verbose_name="user",
                     ),
                 ),
-                ("at", models.DateTimeField()),
+                ("at", models.DateTimeField(verbose_name="when")),
             ],
-            options={"db_table": "sign_outs", "verbose_name_plural": "sign-outs"},
+            options={
+                "db_table": "sign_outs",
+                "verbose_name": "sign-out everywhere",
+                "verbose_name_plural": "sign-outs",
+            },
         ),
     ]

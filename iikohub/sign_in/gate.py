@@ -54,7 +54,11 @@ class GateMiddleware(AuthenticationMiddleware):
 
 
 def _let_through(request: HttpRequest) -> User | AnonymousUser:
-    return AnonymousUser() if missing_step(request) else known_by_password(request)
+    user = known_by_password(request)
+    if missing_step(request) is None:
+        return user
+    request.known_by_password = user  # type: ignore[attr-defined]  # read by ``audit.trail``
+    return AnonymousUser()
 
 
 def known_by_password(request: HttpRequest) -> User | AnonymousUser:
@@ -73,6 +77,12 @@ def missing_step(request: HttpRequest) -> Step | None:
     if user.factor_since is not None:
         return None if request.session.get(PASSED) == user.factor_pk else Step.CODE
     return Step.SET_UP if has_to_take_two(user) else None
+
+
+def owes_a_step(user_pk: int) -> bool:
+    """Tell whether a right password alone lets a person in no further; asked of the database."""
+    user: Any = PeopleBackend().get_user(user_pk)
+    return user is not None and (user.factor_since is not None or has_to_take_two(user))
 
 
 def has_to_take_two(user: Any) -> bool:  # noqa: ANN401  # a ``User`` of ``PeopleBackend``

@@ -30,6 +30,7 @@ from iikohub.models.sign_in import SecondFactor
 from iikohub.sign_in import second_factor
 from iikohub.sign_in.forms import CodeForm
 from iikohub.sign_in.gate import Step, has_to_take_two, known_by_password, missing_step
+from iikohub.sign_in.noting import note_last_step, note_refused_code
 from iikohub.sign_in.second_factor import Verdict
 from iikohub.sign_in.sessions import PASSED
 
@@ -59,6 +60,7 @@ def code(request: HttpRequest) -> HttpResponse:
         verdict = second_factor.check_code(user, form.cleaned_data["code"], now=db_clock.now())
         if verdict.factor_pk is not None:
             _let_in(request, verdict.factor_pk)
+            note_last_step(user)
             return redirect(_next(request))
         _refuse(request, user, form, verdict)
     return _page(request, "sign_in/code.html", {"title": _("Two-step sign-in"), "form": form, "name": user})
@@ -84,9 +86,12 @@ def own_page(request: HttpRequest) -> HttpResponse:
         second_factor.begin(user)
         return redirect(f"{request.path}?{urlencode({'next': _next(request)})}")
     form = CodeForm(request.POST if act in _ACTS else None)
+    is_owed = missing_step(request) is Step.SET_UP
     if form.is_valid():
         verdict = _ACTS[act](user, form.cleaned_data["code"], now=db_clock.now())
         if verdict.factor_pk is not None:
+            if is_owed:
+                note_last_step(user)
             return _done(request, user, act, verdict)
         _refuse(request, user, form, verdict)
     return _own(request, user, form)
@@ -145,6 +150,7 @@ def _refuse(request: HttpRequest, user: User, form: CodeForm, verdict: Verdict) 
     AxesProxyHandler.update_request(request)
     request.axes_attempt_time = db_clock.now()  # type: ignore[attr-defined]  # axes keeps it there
     credentials = {"username": user.get_username()}
+    note_refused_code(user, verdict)
     user_login_failed.send(sender=__name__, credentials=credentials, request=request)
     if verdict.waits_until is None:
         form.add_error(

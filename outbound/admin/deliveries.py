@@ -15,6 +15,7 @@ from django.utils.safestring import SafeString
 from django.utils.text import capfirst
 from django.utils.translation import gettext, gettext_lazy as _
 
+from audit.trail import note_refusal
 from core.access import visible_to
 from core.admin.base import Context, MirrorAdmin
 from core.admin.filters import Choice, choices_filter
@@ -161,6 +162,7 @@ class DeliveryAdmin(MirrorAdmin[Delivery]):
         try:
             is_sent = acts.redeliver_one(delivery)
         except HubError as refusal:
+            note_refusal(refusal.code)
             messages.error(request, refusal.detail)
             return
         if is_sent:

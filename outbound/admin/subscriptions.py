@@ -19,6 +19,7 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext, gettext_lazy as _, ngettext, pgettext, pgettext_lazy
 from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget
 
+from audit.trail import note_refusal
 from core.access import visible_to
 from core.admin.base import Context, HubAdmin
 from core.admin.list_links import keep_filters
@@ -211,6 +212,7 @@ class SubscriptionAdmin(HubAdmin[Subscription]):
         try:
             _DOING[act](request, subscription)
         except HubError as refusal:
+            note_refusal(refusal.code)
             messages.error(request, refusal.detail)
         return self._back(request, subscription)
 

@@ -259,7 +259,7 @@ class Migration(migrations.Migration):
                     "subscription",
                     models.ForeignKey(
                         db_index=False,
-                        on_delete=django.db.models.deletion.CASCADE,
+                        on_delete=django.db.models.deletion.DO_NOTHING,
                         related_name="deliveries",
                         to="outbound.subscription",
                         verbose_name="subscription",

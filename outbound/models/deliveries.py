@@ -44,7 +44,8 @@ class Delivery(models.Model):
 
     subscription = models.ForeignKey(
         Subscription,
-        models.CASCADE,
+        # ``outbound.receivers`` deletes them: Django would read all of them first.
+        models.DO_NOTHING,
         related_name="deliveries",
         verbose_name=_("subscription"),
         db_index=False,

@@ -1,5 +1,6 @@
 """Subscriptions and deliveries in the admin: set, tried, sent again, and nothing secret shown."""
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -7,11 +8,14 @@ import pytest
 from django.conf import LazySettings
 from django.contrib.auth.models import Group, Permission, User
 from django.contrib.messages import get_messages
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 from standardwebhooks import Webhook
 
 from attention.models.items import AttentionItem
 from attention.watch import watch
+from audit.models import AuditEntry
 from core.database import db_clock
 from orders.models.order import Order
 from organizations.models.access import RestaurantAccess
@@ -258,9 +262,18 @@ def test_deleted_subscription_takes_its_log_along(place: Organization) -> None:
     row = subscribe()
     make_delivery(row, place)
 
-    assert administrator().post(page_of(row, "delete"), {"post": "yes"}).status_code == 302
+    DeliveryAttempt.objects.create(delivery=make_delivery(row, place), began_at=db_clock.now(), duration_ms=5)
 
-    assert (Subscription.objects.count(), Delivery.objects.count()) == (0, 0)
+    with CaptureQueriesContext(connection) as asked:
+        assert administrator().post(page_of(row, "delete"), {"post": "yes"}).status_code == 302
+
+    left = Subscription.objects.count(), Delivery.objects.count(), DeliveryAttempt.objects.count()
+    assert left == (0, 0, 0)
+    assert list(AuditEntry.objects.values_list("act", "subject")) == [
+        ("deleted", f"outbound.subscription:{row.pk}")
+    ]
+    read = r'^SELECT .*FROM "outbound_(deliveries|attempts)"(?! U0)'
+    assert not [one["sql"] for one in asked if re.match(read, one["sql"])]
 
 
 # --- how it fares ---------------------------------------------------------------------------------------
