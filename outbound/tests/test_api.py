@@ -499,6 +499,19 @@ def test_administrator_of_one_restaurant_sees_what_tells_of_it_alone(places: Any
         assert client.get(f"/api/v1/subscriptions/{row.pk}").status_code == 404
 
 
+def test_who_sees_no_restaurant_subscribes_to_none(places: Any) -> None:
+    client, body = person(group="Administrator"), {"name": "S", "url": URL}
+    RestaurantAccess.objects.create(user=User.objects.get(), is_restricted=True)
+    key = Caller(ORGANIZATION_ID)
+    key.row.organizations.clear()
+
+    answer = client.post("/api/v1/subscriptions", data=body, content_type="application/json")
+
+    assert refusal((answer.status_code, answer.json())) == (403, "permission_denied", None)
+    assert key("post", "subscriptions", body)[0] == 403
+    assert not Subscription.objects.exists()
+
+
 def test_nobody_is_let_in_without_a_key(places: Any) -> None:
     row = subscribe()
 
