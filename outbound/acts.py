@@ -144,7 +144,8 @@ def redeliver(subscription: Subscription, since: datetime, *, only_failed: bool 
     if since < now - timedelta(days=settings.OUTBOUND_RETENTION_DAYS):
         days = settings.OUTBOUND_RETENTION_DAYS
         raise TooOld(_("Events are kept for %(days)s days. Choose a later time.") % {"days": days})
-    mine = Delivery.objects.filter(subscription=subscription, event__occurred_at__gte=since)
+    sent = Delivery.objects.filter(subscription=subscription, event__occurred_at__gte=since)
+    mine = Audience.of(subscription, now=now).within(sent)
     if only_failed:
         return _begin_anew(mine.failed(), now)
     # First those that are there: with the others they would be made twice.
@@ -154,6 +155,8 @@ def redeliver(subscription: Subscription, since: datetime, *, only_failed: bool 
 def _check_active(subscription: Subscription) -> None:
     if not subscription.is_active:
         raise NotActive(_("The subscription is off. Switch it on first."))
+    if not subscription.has_usable_key(db_clock.now()):
+        raise NotActive(_("Its API key is off or has expired: nothing is sent."))
 
 
 def _begin_anew(deliveries: QuerySet[Delivery], now: datetime) -> int:
@@ -221,6 +224,7 @@ def _make_test(subscription: Subscription) -> Claim:
     delivery = Delivery.objects.create(
         subscription=subscription,
         event=event,
+        event_type=event.event_type,
         entity=f"{event.entity_type}/{event.entity_id}",
         position=position,
         next_attempt_at=now,

@@ -90,7 +90,12 @@ class SubscriptionViewSet(
 
     def get_queryset(self) -> QuerySet[Subscription]:
         rows = subscriptions_of(key_of(self.request), self.request.user)
-        return with_waiting(rows).prefetch_related("organizations").order_by("name", "id")
+        return (
+            with_waiting(rows)
+            .select_related("api_key")
+            .prefetch_related("organizations")
+            .order_by("name", "id")
+        )
 
     @extend_schema(
         summary="Subscribe an address to events",

@@ -182,7 +182,7 @@ def test_guest_is_left_out_and_the_shape_stays() -> None:
 
 
 def test_why_a_line_was_taken_off_is_left_out() -> None:
-    line = {"product_name": "Пицца", "deletion_reason": "Мария отказалась", "comment": None}
+    line: dict[str, Any] = {"product_name": "Пицца", "deletion_reason": "Мария отказалась", "comment": None}
     line["modifiers"] = [{"product_name": "Лук", "deletion_reason": "аллергия у Марии"}]
 
     hidden = without_people("order", {"items": [line]})
