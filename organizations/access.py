@@ -88,12 +88,15 @@ def _subscriptions_within(_user: AnyUser, restaurants: Collection[str]) -> Q:
     return _named_within("outbound_subscriptions", "pk", restaurants)
 
 
-def _deliveries_within(_user: AnyUser, restaurants: Collection[str]) -> Q:
-    return _named_within("outbound_subscriptions", "subscription_id", restaurants)
+def _deliveries_within(_user: AnyUser, restaurants: Collection[str], owner: str = "") -> Q:
+    """Match what such subscriptions were told of these; what they named before is not shown with it."""
+    is_test = Q(**{f"{owner}event_type": "subscription.test"})
+    is_of_them = is_test | Q(**{f"{owner}organization_id__in": restaurants})
+    return is_of_them & _named_within("outbound_subscriptions", f"{owner}subscription_id", restaurants)
 
 
-def _attempts_within(_user: AnyUser, restaurants: Collection[str]) -> Q:
-    return _named_within("outbound_subscriptions", "delivery__subscription_id", restaurants)
+def _attempts_within(user: AnyUser, restaurants: Collection[str]) -> Q:
+    return _deliveries_within(user, restaurants, owner="delivery__")
 
 
 def _named_within(relation: str, row: str, restaurants: Collection[str]) -> Q:

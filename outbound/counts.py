@@ -30,7 +30,7 @@ class OutboundState:
 
 
 def outbound_state(now: datetime) -> OutboundState:
-    waiting = Delivery.objects.waiting()
+    waiting = Delivery.objects.waiting(now)
     oldest = waiting.aggregate(at=Min("created_at"))["at"]
     lately = DeliveryAttempt.objects.filter(began_at__gte=now - _LATELY)
     results = lately.order_by().values_list("error").annotate(Count("pk"))

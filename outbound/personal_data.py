@@ -32,7 +32,7 @@ declare(
     },
     rows=Rows(goes_with=_about),
 )
-declare("outbound.Delivery", harmless={"kinds and ids": "entity state last_error"})
+declare("outbound.Delivery", harmless={"kinds and ids": "event_type entity state last_error"})
 declare(
     "outbound.DeliveryAttempt",
     {"answer": Personal(Kind.TEXT, MASKED)},

@@ -43,13 +43,13 @@ class Begun(NamedTuple):
 def send_again(wish: Wish, *, after: int = 0) -> Begun:
     """Do one batch of what is wished, events with a position greater than ``after``, and queue the next.
 
-    Nothing is done for a subscription that is gone or off.
+    Nothing is done for a subscription that is gone or off, or whose key is.
     """
-    active = Subscription.objects.active().select_for_update(no_key=True)
-    subscription = active.filter(pk=wish.subscription_id).first()
+    now = db_clock.now()
+    told = Subscription.objects.told(now).select_for_update(no_key=True, of=("self",))
+    subscription = told.filter(pk=wish.subscription_id).first()
     if subscription is None:
         return Begun(0, False)
-    now = db_clock.now()
     audience = Audience.of(subscription, now=now)
     batch = list(_events(wish).filter(position__gt=after).order_by("position")[:_BATCH])
     events = [

@@ -3,11 +3,19 @@
 from datetime import datetime
 from typing import TypedDict
 
-from django.db.models import Count, Q, QuerySet, TextChoices
+from django.db.models import IntegerField, OuterRef, QuerySet, Subquery, TextChoices
 from django.utils.translation import gettext_lazy as _, pgettext_lazy
 
-from outbound.models.deliveries import DeliveryState
+from outbound.models.deliveries import Delivery
 from outbound.models.subscriptions import Subscription
+
+MOST_COUNTED = 10_000
+"""A page of subscriptions is not to read a backlog of days row by row."""
+
+
+class _Counted(Subquery):
+    template = "(SELECT COUNT(*) FROM (%(subquery)s) AS counted)"
+    output_field = IntegerField()
 
 
 class Waiting(TypedDict):
@@ -21,6 +29,7 @@ class Health(TextChoices):
     UNTRIED = "untried", _("nothing was sent yet")
     NOT_ANSWERING = "not_answering", _("does not answer")
     PAUSED = "paused", _("asked to wait")
+    KEY_OFF = "key_off", _("its API key is off")
     DISABLED = "disabled", pgettext_lazy("subscription", "switched off")
 
 
@@ -28,6 +37,8 @@ def health_of(subscription: Subscription, now: datetime) -> Health:
     """Say how it fares; ``NOT_ANSWERING`` is an open circuit, which is probed by itself."""
     if not subscription.is_active:
         return Health.DISABLED
+    if not subscription.has_usable_key(now):
+        return Health.KEY_OFF
     if subscription.opened_at is not None:
         return Health.NOT_ANSWERING
     if subscription.paused_until is not None and now < subscription.paused_until:
@@ -37,6 +48,6 @@ def health_of(subscription: Subscription, now: datetime) -> Health:
 
 
 def with_waiting(subscriptions: QuerySet[Subscription]) -> QuerySet[Subscription]:
-    """Add ``waiting``: how many deliveries are still to be sent."""
-    pending = Q(deliveries__state=DeliveryState.PENDING)
-    return subscriptions.annotate(waiting=Count("deliveries", filter=pending))
+    """Add ``waiting``: how many deliveries are still to be sent, ``MOST_COUNTED`` at most."""
+    pending = Delivery.objects.pending().filter(subscription=OuterRef("pk")).order_by()
+    return subscriptions.annotate(waiting=_Counted(pending.values("pk")[:MOST_COUNTED]))

@@ -12,9 +12,9 @@ from django.utils.translation import gettext as _, gettext_lazy
 from core.database.advisory_locks import AdvisoryLock, acquire
 from core.errors import HubError
 from core.privacy.rights import sees_guests
+from outbound.access import SEEN_BY
 from outbound.acts import check_url, prepare, switch_off, switch_on
 from outbound.events.catalogue import CATALOGUE, SUBSCRIBABLE
-from outbound.models.events import EntityType
 from outbound.models.subscriptions import Subscription
 from outbound.sending import circuit
 
@@ -29,13 +29,6 @@ LONGEST_URL = 2000
 PEOPLE_UNSEEN = gettext_lazy(
     "You may not see names and phones of guests in full, so a subscription of yours may not, either."
 )
-_SEEN_BY = {
-    EntityType.ORDER: "orders.view_order",
-    EntityType.COMMAND: "orders.view_ordercommand",
-    EntityType.LOYALTY_OPERATION: "loyalty.view_loyaltyoperation",
-    EntityType.STOP_LIST_ITEM: "organizations.view_stoplistitem",
-    EntityType.ATTENTION_ITEM: "attention.view_attentionitem",
-}
 
 
 class TooManySubscriptions(HubError):
@@ -61,7 +54,7 @@ class Maker:
             return []
         chosen = set(event_types) & CATALOGUE.keys() or {one.name.value for one in SUBSCRIBABLE}
         user = self.user
-        return [name for name in sorted(chosen) if not user.has_perm(_SEEN_BY[CATALOGUE[name].about])]
+        return [name for name in sorted(chosen) if not user.has_perm(SEEN_BY[CATALOGUE[name].about])]
 
     @property
     def sees_people(self) -> bool:

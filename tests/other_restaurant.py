@@ -225,7 +225,14 @@ def _attention(make: Make, place: Organization, order: Order, now: datetime) -> 
         personal_body=None,
     )
     delivery = make(
-        Delivery, subscription=subscription, event=event, position=1, state="failed", created_at=now
+        Delivery,
+        subscription=subscription,
+        event=event,
+        event_type=event.event_type,
+        organization=place,
+        position=1,
+        state="failed",
+        created_at=now,
     )
     make(DeliveryAttempt, delivery=delivery, began_at=now, duration_ms=1)
     make(Notification, channel=channel, item=item, kind=Kind.NEW, state=SendState.FAILED, planned_at=now)

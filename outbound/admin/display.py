@@ -13,7 +13,7 @@ from outbound.events.catalogue import SUBSCRIBABLE, title_of
 from outbound.models.deliveries import Delivery, DeliveryState
 from outbound.models.subscriptions import DisabledReason, Subscription
 from outbound.sending.errors import explain
-from outbound.states import Health, health_of
+from outbound.states import MOST_COUNTED, Health, health_of
 
 Notice = tuple[str, str, str]
 """Severity, title, text."""
@@ -23,6 +23,7 @@ _HEALTH = {
     Health.UNTRIED: "problem",
     Health.NOT_ANSWERING: "failed",
     Health.PAUSED: "pending",
+    Health.KEY_OFF: "off",
     Health.DISABLED: "off",
 }
 _STATES = {
@@ -66,6 +67,9 @@ def notices(subscription: Subscription, now: datetime) -> Iterator[Notice]:
         reason = subscription.get_disabled_reason_display() if subscription.disabled_reason else ""
         title = gettext("Nothing is sent: it is switched off")
         yield "bad", title, capfirst(str(reason)) + ("." if reason else "")
+    elif health == Health.KEY_OFF:
+        title = gettext("Nothing is sent: its API key is off or has expired")
+        yield "bad", title, gettext("What waits is sent once the key opens again.")
     elif health == Health.NOT_ANSWERING:
         since = subscription.failing_since or subscription.opened_at or now
         title = gettext("Has not answered for %(span)s") % {"span": span_text(now - since)}
@@ -87,6 +91,10 @@ def notices(subscription: Subscription, now: datetime) -> Iterator[Notice]:
 def _span(until: datetime, now: datetime) -> str:
     hours = max(1, round((until - now).total_seconds() / 3600))
     return ngettext("%(count)d hour", "%(count)d hours", hours) % {"count": hours}
+
+
+def waiting_text(count: int) -> str:
+    return f"{count}+" if count >= MOST_COUNTED else str(count)
 
 
 def which_text(subscription: Subscription) -> str:

@@ -34,6 +34,7 @@ from outbound.admin.display import (
     health_note,
     maker_text,
     notices,
+    waiting_text,
     which_text,
     whose_text,
 )
@@ -172,7 +173,7 @@ class SubscriptionAdmin(HubAdmin[Subscription]):
         return [
             (gettext("Server"), row.shown_host),
             (gettext("Events"), which_text(row)),
-            (gettext("Waiting"), str(getattr(row, "waiting", 0))),
+            (gettext("Waiting"), waiting_text(getattr(row, "waiting", 0))),
             (gettext("Last arrived"), self.last_arrived(row)),
             (gettext("Made by"), maker_text(row)),
         ]
@@ -237,7 +238,7 @@ class SubscriptionAdmin(HubAdmin[Subscription]):
 
     @admin.display(description=_("waiting"))
     def waits(self, row: WithAnnotations[Subscription, Waiting]) -> str:
-        return str(row.waiting)
+        return waiting_text(row.waiting)
 
     @admin.display(description=_("last arrived"))
     def last_arrived(self, row: Subscription) -> str:

@@ -9,7 +9,7 @@ from rest_framework.response import Response
 
 from organizations.api.permissions import shows_people
 from outbound import acts
-from outbound.access import ACT, deliveries_of
+from outbound.access import ACT, Viewer, deliveries_of
 from outbound.api import examples, serializers
 from outbound.api.filters import DeliveryFilter
 from outbound.api.subscription_views import given_by, key_of, refusals
@@ -50,7 +50,10 @@ class DeliveryViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets
 
     def get_serializer_context(self) -> dict[str, object]:
         context: dict[str, object] = super().get_serializer_context()
-        return context | {"sees_people": self.action == "retrieve" and shows_people(self.request)}
+        if self.action != "retrieve":
+            return context
+        request = self.request
+        return context | {"viewer": Viewer(key_of(request), request.user, shows_people(request))}
 
     @extend_schema(
         summary="Send it again",

@@ -25,10 +25,8 @@ class DeliveryFilter(filters.FilterSet):
         help_text="Its id.",
     )
     state = ChoicesFilter(choices=DeliveryState.choices)
-    event_type = ChoicesFilter(
-        field_name="event__event_type", choices=[(name, name) for name in EventType.values]
-    )
-    organization_id = IikoIdFilter(field_name="event__organization_id")
+    event_type = ChoicesFilter(choices=[(name, name) for name in EventType.values])
+    organization_id = IikoIdFilter()
     since = MomentFilter(
         field_name="created_at", lookup_expr="gte", help_text="ISO 8601; written down at or after."
     )

@@ -3,7 +3,6 @@
 import json
 
 from django.utils.translation import gettext as _
-from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
@@ -11,14 +10,14 @@ from core.api.fields import IikoIdField, MomentField
 from core.api.strict import StrictSerializer
 from core.database import db_clock
 from iiko_client.json_reader import JsonObject
-from outbound.access import body_of
+from outbound.access import Viewer
 from outbound.acts import check_url
 from outbound.errors import BadAddress
 from outbound.events.catalogue import SUBSCRIBABLE, unknown_types
 from outbound.models.deliveries import Delivery, DeliveryAttempt
 from outbound.models.events import EventType
 from outbound.models.subscriptions import Subscription
-from outbound.states import Health, health_of
+from outbound.states import MOST_COUNTED, Health, health_of
 from outbound.subscribing import LONGEST_URL
 
 _TYPES = ", ".join(f"`{one.name.value}`" for one in SUBSCRIBABLE)
@@ -42,9 +41,13 @@ class SubscriptionSerializer(serializers.ModelSerializer[Subscription]):
     )
     state = serializers.SerializerMethodField(
         help_text="`not_answering`: nothing is sent but probes until it answers again. `paused`: it asked "
-        "to wait. `disabled`: nothing is sent until it is enabled."
+        "to wait. `key_off`: the key that made it is switched off or has expired; nothing is sent. "
+        "`disabled`: nothing is sent until it is enabled."
     )
-    waiting = serializers.IntegerField(read_only=True, help_text="How many deliveries are still to be sent.")
+    waiting = serializers.IntegerField(
+        read_only=True,
+        help_text=f"How many deliveries are still to be sent; {MOST_COUNTED}: so many or more.",
+    )
     event_types = serializers.ListField(
         child=serializers.CharField(), read_only=True, help_text="Empty: all of them."
     )
@@ -158,8 +161,8 @@ class DeliverySerializer(serializers.ModelSerializer[Delivery]):
     message_id = serializers.CharField(
         read_only=True, help_text="`webhook-id`, the same at every attempt and every redelivery."
     )
-    event_type = serializers.ChoiceField(choices=EventType.choices, source="event.event_type", read_only=True)
-    organization_id = serializers.CharField(source="event.organization_id", read_only=True, allow_null=True)
+    event_type = serializers.ChoiceField(choices=EventType.choices, read_only=True)
+    organization_id = serializers.CharField(read_only=True, allow_null=True)
     entity = serializers.CharField(
         read_only=True, help_text="What it is about, `order/4711`: its deliveries stay in order."
     )
@@ -179,17 +182,26 @@ class DeliverySerializer(serializers.ModelSerializer[Delivery]):
 
 
 class AttemptSerializer(serializers.ModelSerializer[DeliveryAttempt]):
+    answer = serializers.SerializerMethodField(
+        help_text="The beginning of what the receiver said; `***`: the caller may not see what it was told."
+    )
+
     class Meta:
         model = DeliveryAttempt
         fields = ("began_at", "duration_ms", "status", "error", "answer", "is_probe")
         read_only_fields = fields
 
+    def get_answer(self, attempt: DeliveryAttempt) -> str:
+        viewer: Viewer = self.context["viewer"]
+        return viewer.answer_of(attempt)
+
 
 class DeliveryDetailSerializer(DeliverySerializer):
-    """A delivery; with guests where ``sees_people`` is in the context."""
+    """A delivery as the ``viewer`` in the context may see it."""
 
     body = serializers.SerializerMethodField(
-        help_text="What is sent. Guests are masked for those who may not see them."
+        help_text="What is sent. Guests are masked for those who may not see them. null: the caller may not "
+        "see what it is about."
     )
     attempt_log = AttemptSerializer(source="log", many=True, read_only=True, help_text="Oldest first.")
 
@@ -197,7 +209,8 @@ class DeliveryDetailSerializer(DeliverySerializer):
         fields = (*DeliverySerializer.Meta.fields, "body", "attempt_log")
         read_only_fields = fields
 
-    @extend_schema_field(OpenApiTypes.OBJECT)
-    def get_body(self, delivery: Delivery) -> JsonObject:
-        body: JsonObject = json.loads(body_of(delivery, sees_people=bool(self.context.get("sees_people"))))
-        return body
+    @extend_schema_field(serializers.DictField(allow_null=True))
+    def get_body(self, delivery: Delivery) -> JsonObject | None:
+        viewer: Viewer = self.context["viewer"]
+        text = viewer.body_of(delivery)
+        return None if text is None else json.loads(text)

@@ -90,7 +90,12 @@ class SubscriptionViewSet(
 
     def get_queryset(self) -> QuerySet[Subscription]:
         rows = subscriptions_of(key_of(self.request), self.request.user)
-        return with_waiting(rows).prefetch_related("organizations").order_by("name", "id")
+        return (
+            with_waiting(rows)
+            .select_related("api_key")
+            .prefetch_related("organizations")
+            .order_by("name", "id")
+        )
 
     @extend_schema(
         summary="Subscribe an address to events",
@@ -138,12 +143,15 @@ class SubscriptionViewSet(
 
         Raises:
             ValidationError: one is not here, or not for this caller.
+            PermissionDenied: the caller may see no restaurant; none named would mean all of them.
         """
         key = key_of(self.request)
         seen = in_scope(self.request, Organization.objects.all())
         wanted = {searchable_id(one) for one in ids}
         if not wanted:
             sees_all = key.sees_all if key is not None else not is_restricted(self.request.user)
+            if not sees_all and not seen:
+                raise PermissionDenied(_("You may see no restaurant, so there is nothing to be told of."))
             return [] if sees_all else list(seen)
         found = list(seen.filter(iiko_id__in=wanted))
         if missing := sorted(wanted - {one.iiko_id for one in found}):

@@ -6,6 +6,7 @@ object become null.
 
 from collections.abc import Mapping
 
+from core.privacy.shown import masked
 from core.redaction import MASK, mask
 from iiko_client.json_reader import JsonObject
 from outbound.models.events import EntityType
@@ -16,7 +17,6 @@ _OF_ORDERS = frozenset(
         *("tracking_link", "external_data", "loyalty", "courier_phone", "error_info"),
     }
 )
-_LINES = ("items",)
 _OF_OPERATIONS = frozenset({"comment", "cancel_comment"})
 _IDS = frozenset({"id", "type", "code"})
 """What an object keeps."""
@@ -47,15 +47,8 @@ def _hide(about: str, data: JsonObject) -> JsonObject:
 def _of_order(name: str, value: object) -> object:
     if name in _OF_ORDERS:
         return _blank(value)
-    if name in _LINES and isinstance(value, list):
-        return [_line(one) for one in value]
-    return value
-
-
-def _line(line: object) -> object:
-    if not isinstance(line, Mapping):
-        return line
-    return {name: _blank(value) if name == "comment" else value for name, value in line.items()}
+    # Of lines what the API hides, too: words about why one was taken off may name whoever ordered it.
+    return masked("orders.Order", name, value) if name == "items" else value
 
 
 def _of_operation(name: str, value: object) -> object:

@@ -4,6 +4,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Self
 
+from django.db.models import Q
+
+from outbound.models.deliveries import DeliveryQuerySet
 from outbound.models.events import EventType, OutboundEvent
 from outbound.models.subscriptions import Subscription
 
@@ -26,7 +29,19 @@ class Audience:
     def wants(self, event: OutboundEvent) -> bool:
         if event.event_type == EventType.TEST or not self.subscription.wants(event.event_type):
             return False
-        return self.restaurants is None or event.organization_id in self.restaurants
+        return self.may_be_told(event)
+
+    def may_be_told(self, event: OutboundEvent) -> bool:
+        """Whether it is of a restaurant that the subscription is told of now, or a test."""
+        if self.restaurants is None or event.event_type == EventType.TEST:
+            return True
+        return event.organization_id in self.restaurants
+
+    def within(self, deliveries: DeliveryQuerySet) -> DeliveryQuerySet:
+        """Keep the deliveries whose events it may be told of now."""
+        if self.restaurants is None:
+            return deliveries
+        return deliveries.filter(Q(event_type=EventType.TEST) | Q(organization_id__in=self.restaurants))
 
 
 def _ids(subscription: Subscription) -> frozenset[str] | None:
@@ -38,7 +53,7 @@ def _allowed(subscription: Subscription, now: datetime) -> frozenset[str] | None
     key = subscription.api_key
     if key is None:
         return None
-    if not key.is_active or (key.expires_at is not None and key.expires_at <= now):
+    if not subscription.has_usable_key(now):
         return frozenset()
     return None if key.sees_all else frozenset(place.iiko_id for place in key.organizations.all())
 

@@ -21,8 +21,8 @@ from outbound.models.events import OutboundEvent
 
 BATCH = 500
 _WRITTEN = (
-    *("subscription", "event", "entity", "position", "state", "attempts", "last_error"),
-    *("next_attempt_at", "created_at"),
+    *("subscription", "event", "event_type", "organization", "entity", "position", "state"),
+    *("attempts", "last_error", "next_attempt_at", "created_at"),
 )
 
 
@@ -68,7 +68,7 @@ def deliver(events: Sequence[OutboundEvent], heard_by: Sequence[Audience], *, no
     pairs = [(event, one) for event in events for one in heard_by if one.wants(event)]
     told = {event.pk: event for event, _one in pairs}
     for with_people in (False, True):
-        wanted = {event.pk for event, one in pairs if one.subscription.includes_personal_data is with_people}
+        wanted = {event.pk for event, one in pairs if one.subscription.tells_of_guests is with_people}
         fill_bodies([event for pk, event in told.items() if pk in wanted], with_people=with_people)
     update_rows(OutboundEvent, ("position", "body", "personal_body"), [_numbered(event) for event in events])
     rows = list(_rows(pairs, now))
@@ -90,6 +90,8 @@ def _rows(pairs: Sequence[tuple[OutboundEvent, Audience]], now: datetime) -> Ite
         yield {
             "subscription_id": one.subscription.pk,
             "event_id": event.pk,
+            "event_type": event.event_type,
+            "organization_id": event.organization_id,
             "entity": f"{event.entity_type}/{event.entity_id}",
             "position": event.position,
             "state": DeliveryState.PENDING,

@@ -222,6 +222,32 @@ class Migration(migrations.Migration):
                         auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
                     ),
                 ),
+                (
+                    "event_type",
+                    models.CharField(
+                        choices=[
+                            ("order.created", "order: new"),
+                            ("order.status_changed", "order: other status"),
+                            ("order.updated", "order: changed"),
+                            ("order.merged", "order: turned out to be another"),
+                            ("command.created", "command: requested"),
+                            ("command.updated", "command: went on"),
+                            ("command.finished", "command: ended"),
+                            ("loyalty.operation.created", "loyalty operation: requested"),
+                            ("loyalty.operation.updated", "loyalty operation: went on"),
+                            ("loyalty.operation.finished", "loyalty operation: ended"),
+                            ("stop_list.item_added", "stop list: product put on"),
+                            ("stop_list.item_changed", "stop list: other rest"),
+                            ("stop_list.item_removed", "stop list: product taken off"),
+                            ("attention.opened", "attention: found"),
+                            ("attention.updated", "attention: changed"),
+                            ("attention.ended", "attention: ended"),
+                            ("subscription.test", "test"),
+                        ],
+                        max_length=40,
+                        verbose_name="what",
+                    ),
+                ),
                 ("entity", models.TextField(verbose_name="about")),
                 ("position", models.BigIntegerField(verbose_name="position")),
                 (
@@ -253,6 +279,19 @@ class Migration(migrations.Migration):
                         related_name="deliveries",
                         to="outbound.outboundevent",
                         verbose_name="event",
+                    ),
+                ),
+                (
+                    "organization",
+                    models.ForeignKey(
+                        db_constraint=False,
+                        db_index=False,
+                        null=True,
+                        on_delete=django.db.models.deletion.DO_NOTHING,
+                        related_name="+",
+                        to="organizations.organization",
+                        to_field="iiko_id",
+                        verbose_name="organization",
                     ),
                 ),
                 (
@@ -344,6 +383,18 @@ class Migration(migrations.Migration):
         migrations.AddIndex(
             model_name="delivery",
             index=models.Index(models.F("state"), models.F("id"), name="outbound_deliveries_state"),
+        ),
+        migrations.AddIndex(
+            model_name="delivery",
+            index=models.Index(models.F("event_type"), models.F("id"), name="outbound_deliveries_type"),
+        ),
+        migrations.AddIndex(
+            model_name="delivery",
+            index=models.Index(models.F("organization"), models.F("id"), name="outbound_deliveries_place"),
+        ),
+        migrations.AddIndex(
+            model_name="delivery",
+            index=models.Index(models.F("created_at"), name="outbound_deliveries_created"),
         ),
         migrations.AddIndex(
             model_name="delivery",

@@ -8,7 +8,8 @@ from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
-from outbound.models.events import OutboundEvent
+from organizations.models.organization import Organization
+from outbound.models.events import EventType, OutboundEvent
 from outbound.models.subscriptions import Subscription
 
 
@@ -22,9 +23,9 @@ class DeliveryQuerySet(models.QuerySet["Delivery"]):
     def pending(self) -> DeliveryQuerySet:
         return self.filter(state=DeliveryState.PENDING)
 
-    def waiting(self) -> DeliveryQuerySet:
-        """Pending ones that are still to be sent: of subscriptions that are on."""
-        return self.pending().filter(subscription__is_active=True)
+    def waiting(self, now: datetime) -> DeliveryQuerySet:
+        """Pending ones that are still to be sent: of subscriptions that are told anything."""
+        return self.pending().filter(subscription__in=Subscription.objects.told(now))
 
     def failed(self) -> DeliveryQuerySet:
         return self.filter(state=DeliveryState.FAILED)
@@ -53,6 +54,18 @@ class Delivery(models.Model):
     event = models.ForeignKey(
         OutboundEvent, models.CASCADE, related_name="deliveries", verbose_name=_("event")
     )
+    event_type = models.CharField(_("what"), max_length=40, choices=EventType)
+    organization = models.ForeignKey(
+        Organization,
+        models.DO_NOTHING,
+        to_field="iiko_id",
+        null=True,
+        related_name="+",
+        verbose_name=_("organization"),
+        db_constraint=False,
+        db_index=False,
+    )
+    """As the event has it, and so its type: lists are filtered by both in the order of ids."""
     entity = models.TextField(_("about"))
     """``order/123``: type and id of the event's entity."""
     position = models.BigIntegerField(_("position"))
@@ -83,6 +96,9 @@ class Delivery(models.Model):
         indexes = [
             models.Index("subscription", "id", name="outbound_deliveries_subscr"),
             models.Index("state", "id", name="outbound_deliveries_state"),
+            models.Index("event_type", "id", name="outbound_deliveries_type"),
+            models.Index("organization", "id", name="outbound_deliveries_place"),
+            models.Index("created_at", name="outbound_deliveries_created"),
             models.Index(
                 "subscription",
                 "position",

@@ -24,6 +24,11 @@ class SubscriptionQuerySet(models.QuerySet["Subscription"]):
     def active(self) -> SubscriptionQuerySet:
         return self.filter(is_active=True)
 
+    def told(self, now: datetime) -> SubscriptionQuerySet:
+        """Active ones, but for those of keys that are switched off or expired."""
+        has_usable_key = Q(api_key__isnull=True) | Q(api_key__in=ApiKey.objects.usable(now))
+        return self.active().filter(has_usable_key)
+
     def with_open_circuit(self) -> SubscriptionQuerySet:
         return self.active().filter(opened_at__isnull=False)
 
@@ -112,6 +117,16 @@ class Subscription(models.Model):
 
     def wants(self, event_type: str) -> bool:
         return not self.event_types or event_type in self.event_types
+
+    def has_usable_key(self, now: datetime) -> bool:
+        """Whether the key that made it still opens something; one that a person made needs none."""
+        key = self.api_key
+        return key is None or (key.is_active and (key.expires_at is None or now < key.expires_at))
+
+    @property
+    def tells_of_guests(self) -> bool:
+        """Whether guests stand in what is sent: a key that may see them no more is told of none."""
+        return self.includes_personal_data and (self.api_key is None or self.api_key.may_act)
 
     def secrets_at(self, now: datetime) -> list[str]:
         """Return the secrets that sign at ``now``, the newest first."""

@@ -10,8 +10,10 @@ from datetime import datetime, timedelta
 from django.db import transaction
 from django.db.models import Exists, F, Max, OuterRef, Q
 
+from outbound.feed.audience import Audience
 from outbound.models.deliveries import Delivery, DeliveryQuerySet, DeliveryState
 from outbound.models.subscriptions import Subscription
+from outbound.sending.errors import NOT_TOLD
 
 LEASE = timedelta(seconds=30)
 """More than ``exchange.WITHIN_S``, and what it takes to write the outcome down."""
@@ -76,8 +78,9 @@ def _ready(now: datetime) -> list[Subscription]:
     is_patient = Q(paused_until__isnull=True) | Q(paused_until__lte=now)
     is_closed = Q(Exists(waiting.due(now)), opened_at__isnull=True)
     is_to_be_probed = Q(Exists(waiting.pending()), opened_at__isnull=False, next_probe_at__lte=now)
-    found = Subscription.objects.active().filter(is_patient, is_closed | is_to_be_probed)
-    return list(found.order_by("pk"))
+    found = Subscription.objects.told(now).filter(is_patient, is_closed | is_to_be_probed)
+    with_places = found.select_related("api_key").prefetch_related("organizations", "api_key__organizations")
+    return list(with_places.order_by("pk"))
 
 
 @transaction.atomic
@@ -91,9 +94,20 @@ def _claim(subscription: Subscription, *, limit: int, now: datetime) -> list[Cla
         taken = list(rows.order_by(F("last_attempt_at").asc(nulls_first=True), "position")[:1])
     else:
         taken = list(rows.filter(next_attempt_at__lte=now).order_by("position")[:limit])
+    taken = _without_unseen(subscription, taken, now)
     lease_until = now + LEASE
     Delivery.objects.filter(pk__in=[one.pk for one in taken]).update(lease_until=lease_until)
     return [Claim(one, subscription, lease_until, is_probe) for one in taken]
+
+
+def _without_unseen(subscription: Subscription, taken: list[Delivery], now: datetime) -> list[Delivery]:
+    """End those of restaurants that it, or its key, sees no more; return the others."""
+    audience = Audience.of(subscription, now=now)
+    if unseen := {one.pk for one in taken if not audience.may_be_told(one.event)}:
+        Delivery.objects.filter(pk__in=unseen).update(
+            state=DeliveryState.FAILED, last_error=NOT_TOLD, finished_at=now, next_attempt_at=None
+        )
+    return [one for one in taken if one.pk not in unseen]
 
 
 def _begin_probe(subscription: Subscription, now: datetime) -> bool:

@@ -118,7 +118,7 @@ class Sender(WorkerLoop):
 def exchange_of(claim: Claim, *, kept: Kept, now: datetime) -> Exchange:
     """Make the request of a claim, signed at ``now``."""
     delivery, subscription = claim.delivery, claim.subscription
-    body = body_of(delivery.event, with_people=subscription.includes_personal_data)
+    body = body_of(delivery.event, with_people=subscription.tells_of_guests)
     return Exchange(
         subscription.url,
         headers_of(delivery.message_id, body, secrets_=subscription.secrets_at(now), now=now),

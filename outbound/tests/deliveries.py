@@ -25,5 +25,11 @@ def make_delivery(
         entity_id=str(number),
         occurred_at=now,
     )
-    usual = {"position": 1_000_000 + number, "created_at": now, "entity": f"{event.entity_type}/{number}"}
+    usual = {
+        "event_type": event_type,
+        "organization": place,
+        "entity": f"{event.entity_type}/{number}",
+        "position": 1_000_000 + number,
+        "created_at": now,
+    }
     return Delivery.objects.create(subscription=subscription, event=event, **(usual | changes))

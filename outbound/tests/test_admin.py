@@ -20,6 +20,7 @@ from core.database import db_clock
 from orders.models.order import Order
 from organizations.models.access import RestaurantAccess
 from organizations.models.organization import Organization
+from organizations.provisioning import create_api_key
 from outbound.attention_rule import EndpointFails
 from outbound.models.deliveries import Delivery, DeliveryAttempt
 from outbound.models.subscriptions import DisabledReason, Subscription
@@ -369,11 +370,24 @@ def test_guests_of_a_delivery_are_shown_to_those_who_may_see_them(
     url = f"{DELIVERIES}{Delivery.objects.get().pk}/change/"
 
     seen = administrator().get(url).content.decode()
-    hidden = signed_in("view_delivery", "view_subscription").get(url).content.decode()
+    hidden = signed_in("view_delivery", "view_order").get(url).content.decode()
 
     assert "79990001122" in seen
     assert "79990001122" not in hidden
     assert "Personal data is hidden" in hidden
+    bare = signed_in("view_delivery", "view_subscription").get(url).content.decode()
+    assert "You may not see what it tells of." in bare
+    assert "hub-code" not in bare
+
+
+def test_page_says_that_the_key_opens_nothing(place: Organization) -> None:
+    key, _secret = create_api_key(name="shop")
+    row = subscribe(api_key=key)
+    key.is_active = False
+    key.save()
+
+    assert "its API key is off or has expired" in administrator().get(page_of(row)).content.decode()
+    assert "its API key is off" in administrator().get(LIST).content.decode()
 
 
 def test_list_finds_by_state_subscription_event_and_restaurant(place: Organization) -> None:

@@ -1,7 +1,7 @@
 """Subscriptions and deliveries over the API: made, tried, followed, sent again, each key its own."""
 
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -15,13 +15,17 @@ from standardwebhooks import Webhook
 from core.database import db_clock
 from orders.models.order import Order
 from organizations.models.access import RestaurantAccess
+from organizations.models.api_keys import ApiKey
 from organizations.models.organization import Organization
 from organizations.provisioning import create_api_key
+from outbound import states
 from outbound.api import examples
+from outbound.feed.fan_out import fan_out
 from outbound.models.deliveries import Delivery
 from outbound.models.events import EventType
 from outbound.models.subscriptions import Subscription
 from outbound.subscribing import MOST_PER_KEY
+from outbound.tests.deliveries import make_delivery
 from outbound.tests.endpoints import Endpoint, listening, send_all, subscribe
 from tests.builders import (
     ORGANIZATION_ID,
@@ -35,6 +39,7 @@ pytestmark = pytest.mark.django_db
 
 URL = "https://example.com/hooks?key=qzxsecret"
 WEBHOOKS = ("may_set_webhooks",)
+NOON = datetime(2026, 3, 14, 12, tzinfo=UTC)
 
 
 @pytest.fixture
@@ -497,6 +502,162 @@ def test_administrator_of_one_restaurant_sees_what_tells_of_it_alone(places: Any
     assert made["organization_ids"] == [one.iiko_id]
     for row in (both, everything):
         assert client.get(f"/api/v1/subscriptions/{row.pk}").status_code == 404
+
+
+def test_who_sees_no_restaurant_subscribes_to_none(places: Any) -> None:
+    client, body = person(group="Administrator"), {"name": "S", "url": URL}
+    RestaurantAccess.objects.create(user=User.objects.get(), is_restricted=True)
+    key = Caller(ORGANIZATION_ID)
+    key.row.organizations.clear()
+
+    answer = client.post("/api/v1/subscriptions", data=body, content_type="application/json")
+
+    assert refusal((answer.status_code, answer.json())) == (403, "permission_denied", None)
+    assert key("post", "subscriptions", body)[0] == 403
+    assert not Subscription.objects.exists()
+
+
+# --- who may see less than before ------------------------------------------------------------------------
+
+
+def test_deliveries_of_a_restaurant_that_is_seen_no_more_are_hidden_and_stay(
+    endpoint: Endpoint, places: Any
+) -> None:
+    one, other = places
+    row = subscribe(endpoint, *places, event_types=["order.created"])
+    make_order(1)
+    make_order(2, OTHER_ORGANIZATION_ID)
+    send_all()
+    theirs = Delivery.objects.get(organization=other)
+    row.organizations.set([one])
+    client = person(group="Administrator", places=[one])
+
+    shown = client.get("/api/v1/deliveries").json()["results"]
+    since = {"since": (db_clock.now() - timedelta(hours=1)).isoformat()}
+    client.post(f"/api/v1/subscriptions/{row.pk}/redeliver", data=since, content_type="application/json")
+
+    assert [found["organization_id"] for found in shown] == [one.iiko_id]
+    assert client.get(f"/api/v1/deliveries/{theirs.pk}").status_code == 404
+    again = client.post(f"/api/v1/deliveries/{theirs.pk}/redeliver", {}, content_type="application/json")
+    assert again.status_code == 404
+    theirs.refresh_from_db()
+    assert (theirs.state, theirs.redelivered_at) == ("delivered", None)
+
+
+def test_key_that_lost_a_restaurant_sees_and_is_sent_nothing_of_it(endpoint: Endpoint, places: Any) -> None:
+    caller = Caller(ORGANIZATION_ID, OTHER_ORGANIZATION_ID)
+    caller.subscribes(url=endpoint.url, event_types=["order.created"])
+    make_order(1)
+    make_order(2, OTHER_ORGANIZATION_ID)
+    fan_out()
+    caller.row.organizations.set([places[0]])
+
+    send_all()
+
+    assert [one.body["data"]["organization_id"] for one in endpoint.got] == [ORGANIZATION_ID]
+    dropped = Delivery.objects.get(organization=places[1])
+    assert (dropped.state, dropped.last_error, dropped.attempts) == ("failed", "not_told", 0)
+    seen = caller("get", "deliveries")[1]["results"]
+    assert [row["organization_id"] for row in seen] == [ORGANIZATION_ID]
+    assert caller("get", f"deliveries/{dropped.pk}")[0] == 404
+
+
+@pytest.mark.parametrize("lost", [{"is_active": False}, {"expires_at": NOON}])
+def test_key_that_opens_nothing_is_sent_nothing(endpoint: Endpoint, places: Any, lost: Any) -> None:
+    caller = Caller()
+    ident = caller.subscribes(url=endpoint.url, event_types=["order.created"])["id"]
+    make_order()
+    fan_out()
+    ApiKey.objects.filter(pk=caller.row.pk).update(**lost)
+
+    send_all()
+
+    assert (endpoint.got, Delivery.objects.get().state) == ([], "pending")
+    client, url = person(group="Administrator"), f"/api/v1/subscriptions/{ident}"
+    assert client.get(url).json()["state"] == "key_off"
+    since = {"since": db_clock.now().isoformat()}
+    answer = client.post(f"{url}/redeliver", data=since, content_type="application/json")
+    assert refusal((answer.status_code, answer.json())) == (409, "subscription_off", None)
+    ApiKey.objects.update(is_active=True, expires_at=None)
+    send_all()
+    assert endpoint.types == ["order.created"]
+
+
+def test_key_that_may_see_guests_no_more_is_told_of_none(endpoint: Endpoint, places: Any) -> None:
+    caller = Caller()
+    caller.subscribes(url=endpoint.url, includes_personal_data=True, event_types=["order.created"])
+    make_order(1, phone="+79990001122")
+    fan_out()  # the body with the guest is written down
+    ApiKey.objects.update(may_act=False)
+    make_order(2, phone="+79990001122")
+
+    send_all()
+
+    assert [one.body["data"]["phone"] for one in endpoint.got] == ["***", "***"]
+
+
+def test_answer_that_may_repeat_a_guest_is_shown_like_the_guest(endpoint: Endpoint, places: Any) -> None:
+    caller = Caller()
+    caller.subscribes(url=endpoint.url, includes_personal_data=True, event_types=["order.created"])
+    endpoint.text = b"no such phone: +79990001122"
+    make_order(phone="+79990001122")
+    send_all()
+    path = f"deliveries/{Delivery.objects.get().pk}"
+
+    def answer() -> str:
+        return str(caller("get", path)[1]["attempt_log"][0]["answer"])
+
+    assert answer() == "no such phone: +79990001122"
+    ApiKey.objects.update(may_act=False)
+    assert answer() == "***"
+    Subscription.objects.update(includes_personal_data=False)
+    assert answer() == "***"
+
+
+def test_person_is_shown_bodies_of_what_they_may_see_themselves(endpoint: Endpoint, places: Any) -> None:
+    subscribe(endpoint, event_types=["order.created"])
+    endpoint.text = b"order 1 taken"
+    order = make_order()
+    send_all()
+    path = f"/api/v1/deliveries/{Delivery.objects.get().pk}"
+
+    whole = person("view_delivery", "view_order").get(path).json()
+    bare = person("view_delivery", "view_loyaltyoperation").get(path).json()
+
+    assert (whole["body"]["data"]["id"], whole["attempt_log"][0]["answer"]) == (order.pk, "order 1 taken")
+    assert (bare["body"], bare["attempt_log"][0]["answer"]) == (None, "***")
+
+
+def test_backlog_is_counted_up_to_a_most(places: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(states, "MOST_COUNTED", 3)
+    caller = Caller()
+    short, long = (subscribe(api_key=caller.row, name=name) for name in ("a", "b"))
+    for row, count in ((short, 2), (long, 5)):
+        for _number in range(count):
+            make_delivery(row)
+    make_delivery(short, state="failed")
+
+    assert [row["waiting"] for row in caller("get", "subscriptions")[1]["results"]] == [2, 3]
+
+
+@pytest.mark.parametrize(
+    ("query", "columns"),
+    [
+        ("event_type=order.created", ["event_type", "id"]),
+        (f"organization_id={ORGANIZATION_ID}", ["organization_id", "id"]),
+        ("since=2026-01-01T00:00:00Z", ["created_at"]),
+    ],
+)
+def test_filters_of_deliveries_are_served_by_an_index(places: Any, query: str, columns: list[str]) -> None:
+    caller = Caller()
+    with CaptureQueriesContext(connection) as captured:
+        assert caller("get", f"deliveries?{query}")[0] == 200
+
+    condition = captured.captured_queries[-1]["sql"].partition(" WHERE ")[2].partition(" ORDER BY ")[0]
+    assert f'"outbound_deliveries"."{columns[0]}"' in condition
+    with connection.cursor() as cursor:
+        found = connection.introspection.get_constraints(cursor, "outbound_deliveries").values()
+    assert columns in [one["columns"] for one in found if one["index"]]
 
 
 def test_nobody_is_let_in_without_a_key(places: Any) -> None:

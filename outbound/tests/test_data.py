@@ -181,6 +181,21 @@ def test_guest_is_left_out_and_the_shape_stays() -> None:
     assert hidden["items"][0] == whole["items"][0] | {"comment": "***"}
 
 
+def test_why_a_line_was_taken_off_is_left_out() -> None:
+    line: dict[str, Any] = {"product_name": "Пицца", "deletion_reason": "Мария отказалась", "comment": None}
+    line["modifiers"] = [{"product_name": "Лук", "deletion_reason": "аллергия у Марии"}]
+
+    hidden = without_people("order", {"items": [line]})
+
+    assert hidden["items"] == [
+        line
+        | {
+            "deletion_reason": "***",
+            "modifiers": [{"product_name": "Лук", "deletion_reason": "***"}],
+        }
+    ]
+
+
 def test_words_about_a_guest_are_left_out_of_commands_and_operations() -> None:
     make_organization()
     command = {"params": {"comment": "позвонить +79990001122"}, "error": {"message": "phone +79990001122"}}
