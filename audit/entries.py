@@ -10,6 +10,7 @@ from audit.models import AuditEntry, Door, Outcome
 from audit.trail import Trail, current
 from audit.values import Values, subject_of, text_of
 from core.database import db_clock
+from iiko_client.json_reader import sanitize
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +56,7 @@ def record(
     trail = current() or Trail(Door.BACKGROUND, "")
     belonging = belonging_of(target) if target is not None else Belonging()
     who = trail.who
+    about = trail.about or (subject_of(belonging.whole) if belonging.whole is not None else "")
     return AuditEntry.objects.create(
         at=db_clock.now(),
         actor_kind=who.kind,
@@ -64,12 +66,12 @@ def record(
         address=trail.address,
         user_agent=trail.user_agent,
         door=trail.door,
-        path=trail.path[:300],
+        path=sanitize(trail.path)[:300],
         request_id=trail.request_id,
         act=act,
         subject=subject_of(target) if target is not None else "",
         subject_text=subject_text[:200] or (text_of(target) if target is not None else ""),
-        about=trail.about or (subject_of(belonging.whole) if belonging.whole is not None else ""),
+        about=sanitize(about)[:300],
         organization_iiko_id=restaurant or belonging.restaurant or trail.restaurant,
         outcome=outcome,
         code=code[:100],

@@ -18,6 +18,7 @@ from audit.entries import belonging_of, record
 from audit.models import AuditEntry, Door, Outcome
 from audit.trail import RequestTrail, Trail, following
 from audit.values import subject_of
+from iiko_client.json_reader import sanitize
 
 logger = structlog.stdlib.get_logger(__name__)
 
@@ -90,7 +91,7 @@ def _record_request(trail: RequestTrail, address: Address, outcome: Outcome, cod
 
 
 def _target(address: Address, request: HttpRequest) -> Model | None:
-    if not (key := _key(address, request)):
+    if not (key := _key(address, request)) or key != sanitize(key):
         return None
     try:
         rows: QuerySet[Model] = apps.get_model(address.model)._default_manager.all()

@@ -184,6 +184,24 @@ WORDS: dict[str, object] = {
     "ReasonRequest.comment": "Заказ отменён",
     # events of the inbox
     "event_type": "DeliveryOrderUpdate",
+    # outbound webhooks
+    "Delivery.event_type": "order.status_changed",
+    "Delivery.entity": "order/1207",
+    "Delivery.message_id": "msg_4d6f8ba2c3e540719283a4b5c6d7e8f9_3",
+    "Delivery.last_error": "",
+    **{
+        f"{kind}.{name}": value
+        for kind in ("Subscription", "SubscriptionWithSecret")
+        for name, value in {
+            "description": "",
+            "host": "https://example.com",
+            "event_types": ["order.created", "order.status_changed"],
+            "organization_ids": [_RESTAURANT],
+            "waiting": 0,
+            "last_error": "",
+        }.items()
+    },
+    "SubscriptionWithSecret.secret": "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSwMfKQ9r8GKYo=",
     "EventStatusEnum": "processed",
     "Event.reason": "",
     "EventDetail.reason": "",

@@ -56,11 +56,12 @@ def order_of_guest(**changes: Any) -> dict[str, Any]:
 
 
 def everything_kept() -> str:
-    """Every value of the whole database as text, bytes as what they spell."""
+    """Every value of the whole database as text, bytes as what they spell; but for what commands were run."""
     texts = []
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT relname FROM pg_class WHERE relkind = 'r' AND relnamespace = 'public'::regnamespace"
+            "SELECT relname FROM pg_class WHERE relkind = 'r' AND relnamespace = 'public'::regnamespace "
+            "AND relname <> 'audit_entries'"
         )
         for (table,) in cursor.fetchall():
             cursor.execute(f'SELECT string_agg(one::text, chr(10)) FROM "{table}" one')

@@ -190,7 +190,12 @@ def attempt_to_tell(cafe: Organization, now: datetime) -> None:
     event = OutboundEvent.objects.create(organization=cafe, event_type=EventType.TEST, **about)
     subscription = Subscription.objects.create(name="Shop", url="https://shop.example/hook")
     delivery = Delivery.objects.create(
-        subscription=subscription, event=event, entity="test/1", position=1, created_at=now
+        subscription=subscription,
+        event=event,
+        event_type=event.event_type,
+        entity="test/1",
+        position=1,
+        created_at=now,
     )
     DeliveryAttempt.objects.create(delivery=delivery, began_at=now, duration_ms=5, status=200)
 

@@ -26,7 +26,10 @@ from tests.pages import markup, sign_in, text
 pytestmark = pytest.mark.django_db
 
 PAGE, CHANGES = "/console/attention", "/console/attention/changes"
-RIGHTS = ("attention.view_attentionitem", "attention.act_on_attention", "orders.view_order")
+RIGHTS = (
+    *("attention.view_attentionitem", "attention.act_on_attention", "orders.view_order"),
+    "loyalty.view_personal_data",
+)
 SCRIPT = {"HX-Request": "true"}
 
 

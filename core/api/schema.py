@@ -56,6 +56,8 @@ class HubSchema(StandardErrorsSchema):
         return []  # the hub's own say it in its words
 
     def _should_add_error_response(self, responses: dict[str, object], status_code: str) -> bool:
+        if getattr(self.view, "describes_every_answer", False):
+            return False
         if status_code in ("413", "415") and not self._takes_a_body():
             return False
         if status_code == "422" and not self._takes_a_strict_body():

@@ -49,6 +49,7 @@ _BY_KIND: Mapping[Kind, Mask] = {
     Kind.CARD: _cards,
     Kind.PROFILE: _profile,
     Kind.ADDRESS: _address,
+    Kind.TEXT: hidden,
 }
 
 

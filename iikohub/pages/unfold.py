@@ -120,7 +120,7 @@ UNFOLD: Entry = {
             _section(
                 _("Outbound webhooks"),
                 _page(_("Subscriptions"), "rss_feed", "outbound.subscription"),
-                _page(_("Deliveries"), "outbound", "outbound.delivery"),
+                _page(_("Deliveries of webhooks"), "outbound", "outbound.delivery"),
             ),
             _section(
                 _("From iiko"),

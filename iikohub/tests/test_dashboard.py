@@ -478,10 +478,10 @@ def test_couriers_are_counted_only_where_iiko_reports_shifts(chief: Client) -> N
 
 def test_stop_lists_that_were_not_read_are_not_called_empty(chief: Client) -> None:
     here, there = make_organization(), make_other_organization()
-    assert "— нет в наличии сейчас стоп-листы 2 ресторанов ещё не прочитаны" in text(chief.get(HOME))
+    assert "— нет в наличии сейчас стоп-листы 2 организаций ещё не прочитаны" in text(chief.get(HOME))
 
     StopListReading.objects.create(organization=here, read_at=db_clock.now())
-    assert "0 нет в наличии сейчас стоп-листы 1 ресторана ещё не прочитаны" in text(chief.get(HOME))
+    assert "0 нет в наличии сейчас стоп-листы 1 организации ещё не прочитаны" in text(chief.get(HOME))
 
     StopListReading.objects.create(organization=there, failing_since=db_clock.now())
     assert "0 нет в наличии сейчас стоп-листы 1 организации не читаются" in text(chief.get(HOME))

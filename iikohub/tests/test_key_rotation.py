@@ -5,12 +5,16 @@ from io import StringIO
 import pytest
 from cryptography.fernet import Fernet
 from django.apps import apps
+from django.contrib.auth.models import User
 from django.core.management import CommandError, call_command
 from django.db import connection
+from django.utils import timezone
 from pytest_django import Settings
 
+from iikohub.models.sign_in import SecondFactor
 from organizations.fields import EncryptedTextField
 from organizations.models.connection import ApiLogin, IikoToken
+from outbound.models.subscriptions import Subscription
 from tests.builders import TOKEN, make_organization
 from tests.other_restaurant import other_restaurant
 from webhooks.models.inbox import WebhookConfig
@@ -87,6 +91,8 @@ def test_every_encrypted_column_of_the_database_is_rotated(settings: Settings) -
     settings.CREDENTIALS_KEYS = [OLD]
     other_restaurant()
     IikoToken.objects.create(api_login=ApiLogin.objects.earliest("pk"))
+    SecondFactor.objects.create(user=User.objects.create_user("vera"))
+    Subscription.objects.update(previous_secret_until=timezone.now())
     for model in apps.get_models():
         for field in model._meta.local_fields:
             if isinstance(field, EncryptedTextField):

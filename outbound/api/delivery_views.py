@@ -7,12 +7,14 @@ from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from core.api.refusal_examples import refused
 from organizations.api.permissions import shows_people
 from outbound import acts
 from outbound.access import ACT, Viewer, deliveries_of
 from outbound.api import examples, serializers
 from outbound.api.filters import DeliveryFilter
-from outbound.api.subscription_views import given_by, key_of, refusals
+from outbound.api.subscription_views import given_by, key_of
+from outbound.errors import NotActive
 from outbound.models.deliveries import Delivery
 
 
@@ -61,7 +63,7 @@ class DeliveryViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets
         request=serializers.EmptySerializer,
         responses={
             202: serializers.DeliverySerializer,
-            409: refusals("The subscription is off: enable it first (`subscription_off`)."),
+            409: refused("The subscription is off.", [NotActive(examples.IS_OFF)]),
         },
     )
     @action(detail=True, methods=["post"], filterset_class=None)

@@ -71,9 +71,18 @@ DELIVERY_DETAIL: JsonObject = {
         }
     ],
 }
+IS_OFF = "The subscription is off. Switch it on first."
 TEST: JsonObject = {
     **DELIVERY,
     "event_type": "subscription.test",
     "organization_id": None,
     "entity": "test/5f0e9d8c-7b6a-4594-8372-615243342516",
+}
+
+_CREATED = CATALOGUE["order.created"]
+EVENT_TYPE: JsonObject = {
+    "name": _CREATED.name.value,
+    "title": "order: new",
+    "when": "An order is seen for the first time.",
+    "example": _CREATED.example(),
 }

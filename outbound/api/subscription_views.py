@@ -5,14 +5,14 @@ from typing import Any, cast
 from django.contrib.auth.models import User
 from django.db.models import QuerySet
 from django.utils.translation import gettext as _
-from drf_spectacular.utils import OpenApiExample, OpenApiResponse, extend_schema, extend_schema_view
+from drf_spectacular.utils import OpenApiExample, extend_schema, extend_schema_view
 from rest_framework import mixins, viewsets
 from rest_framework.decorators import action
 from rest_framework.exceptions import PermissionDenied, ValidationError
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from core.api.schema import RefusalsSerializer
+from core.api.refusal_examples import refused
 from core.values.ids import searchable_id
 from organizations.access import is_restricted
 from organizations.api.permissions import in_scope
@@ -22,10 +22,19 @@ from outbound import acts
 from outbound.access import ACT, subscriptions_of
 from outbound.api import examples, serializers
 from outbound.api.filters import SubscriptionFilter
+from outbound.errors import NotActive
 from outbound.events.catalogue import CATALOGUE
 from outbound.models.subscriptions import Subscription
 from outbound.states import with_waiting
-from outbound.subscribing import MOST_PER_KEY, PEOPLE_UNSEEN, Maker, change, subscribe
+from outbound.subscribing import (
+    MOST_PER_KEY,
+    PEOPLE_UNSEEN,
+    AlreadySubscribed,
+    Maker,
+    TooManySubscriptions,
+    change,
+    subscribe,
+)
 
 _PERMISSIONS = {"create": "add", "partial_update": "change", "destroy": "delete"} | {
     "rotate_secret": "change",
@@ -42,10 +51,6 @@ def _maker(request: Request) -> Maker:
     key = key_of(request)
     # Nobody else passes HasApiAccess.
     return Maker(key=key) if key is not None else Maker(user=cast("User", request.user))
-
-
-def refusals(words: str) -> OpenApiResponse:
-    return OpenApiResponse(RefusalsSerializer, words)
 
 
 def given_by(serializer: Any) -> dict[str, Any]:  # noqa: ANN401  # any of the serializers of bodies
@@ -109,7 +114,13 @@ class SubscriptionViewSet(
         ],
         responses={
             201: serializers.SubscriptionWithSecretSerializer,
-            409: refusals("It is there already (`already_subscribed`), or `too_many_subscriptions`."),
+            409: refused(
+                "It is there already, or there are as many as a key may have.",
+                (
+                    AlreadySubscribed("The same subscription is there already: number 3."),
+                    TooManySubscriptions(f"A key has at most {MOST_PER_KEY} subscriptions."),
+                ),
+            ),
         },
     )
     def create(self, request: Request, **_: object) -> Response:
@@ -167,6 +178,7 @@ class SubscriptionViewSet(
     @extend_schema(
         summary="All types of events, with an example of each",
         responses=serializers.EventTypeSerializer(many=True),
+        examples=[OpenApiExample("One of them", value=examples.EVENT_TYPE, response_only=True)],
         filters=False,
     )
     @action(detail=False, url_path="event-types", filterset_class=None, pagination_class=None)
@@ -226,7 +238,7 @@ class SubscriptionViewSet(
         examples=[OpenApiExample("Since noon", value=examples.SINCE, request_only=True)],
         responses={
             202: serializers.RedeliveredSerializer,
-            409: refusals("It is off: enable it first (`subscription_off`)."),
+            409: refused("It is off.", [NotActive(examples.IS_OFF)]),
         },
     )
     @action(detail=True, methods=["post"], filterset_class=None)

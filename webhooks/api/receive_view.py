@@ -78,6 +78,8 @@ class ReceiveView(APIView):
     Nothing of the framework's stands in front: no method, type or Host is refused by it, no body parsed.
     """
 
+    describes_every_answer = True
+
     authentication_classes = ()
     permission_classes = ()
     throttle_classes = ()
