@@ -49,6 +49,7 @@ from orders.models.order import Order
 from organizations.models.connection import ApiCall
 from organizations.models.dictionaries import Courier
 from organizations.provisioning import create_api_key
+from outbound.feed.fan_out import next_positions
 from outbound.models.deliveries import Delivery, DeliveryAttempt, DeliveryState
 from outbound.models.events import EntityType, EventType, OutboundEvent
 from outbound.models.subscriptions import Subscription
@@ -194,7 +195,7 @@ def _outbound(order: Order, now: datetime) -> None:
     )
     subscription.organizations.add(order.organization)
     about = {"entity_type": EntityType.ORDER, "entity_id": str(order.pk), "row_id": order.pk}
-    for position, state in enumerate(DeliveryState, start=1):
+    for position, state in zip(next_positions(len(DeliveryState)), DeliveryState, strict=True):
         event = OutboundEvent.objects.create(
             organization=order.organization,
             event_type=EventType.ORDER_UPDATED,

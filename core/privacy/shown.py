@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from functools import cache
 
 from core.privacy.registry import Kind, Personal, Whose, personal_fields
+from core.privacy.treatments import BODY
 from core.redaction import MASK, masked_card, masked_email, masked_phone
 
 Mask = Callable[[object], object]
@@ -49,11 +50,12 @@ _BY_KIND: Mapping[Kind, Mask] = {
     Kind.CARD: _cards,
     Kind.PROFILE: _profile,
     Kind.ADDRESS: _address,
-    Kind.TEXT: hidden,
 }
 
 
 def _mask_of(personal: Personal) -> Mask:
+    if personal.kind is Kind.TEXT and personal.treatment is BODY:
+        return hidden  # what it says of people is not told apart from the rest
     return _BY_KIND.get(personal.kind) or personal.treatment.change or hidden
 
 
