@@ -18,7 +18,7 @@ from tests.simulated_iiko import SimulatedIiko
 pytestmark = pytest.mark.django_db
 
 CALL = "deliveries/change_comment"
-PERMISSIONS = ("orders.view_order", "orders.change_order_comment")
+PERMISSIONS = ("orders.view_order", "orders.change_order_comment", "loyalty.view_personal_data")
 
 
 @pytest.fixture

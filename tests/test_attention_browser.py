@@ -68,6 +68,7 @@ def test_item_is_taken_snoozed_and_resolved_by_keys(visitor: Visitor, cafe: Orga
     expect(row).to_be_visible()
     page.keyboard.press("j")
     page.keyboard.press("r")
+    expect(row.locator("[name=note]")).to_be_focused()
     page.keyboard.type("Позвонила гостю, он подождёт")
     row.get_by_role("button", name="Решено").click()
     expect(row).to_contain_text("Решено: chief")

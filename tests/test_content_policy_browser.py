@@ -118,7 +118,7 @@ def watch(visitor: Visitor, language: str, theme: str) -> Page:
 def test_no_page_breaks_its_policy(visitor: Visitor, rows: Order, language: str, theme: str) -> None:
     watch(visitor, language, theme)
     pages = opened(iter([*of_the_admin(), *of_the_console(rows)]))
-    assert len(pages) > 80
+    assert len(pages) > 70
 
     broken = {address: found for address in pages if (found := broken_on(visitor, address))}
 

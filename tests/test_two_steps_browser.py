@@ -93,7 +93,7 @@ def test_group_that_asks_leads_to_the_set_up_on_a_phone(visitor_with_a_phone: Vi
     User.objects.get().groups.add(group)
     page = visitor_with_a_phone.open("/console/")
 
-    expect(page.get_by_text("В вашу учётную запись нужно входить в два шага.")).to_be_visible()
+    expect(page.get_by_text("Для вашей учётной записи обязателен вход в два шага.")).to_be_visible()
     assert page.evaluate("document.documentElement.scrollWidth") <= PHONE
     set_up(page)
     page.get_by_role("link", name="Коды сохранены").click()

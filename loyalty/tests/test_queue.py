@@ -467,7 +467,7 @@ def test_page_tells_by_when_it_is_settled_and_that_this_is_a_guess(
 
 def test_person_calls_it_off_with_a_reason(client: Client, iiko: SimulatedIiko) -> None:
     _first, second, _clock = two(client, iiko)
-    user = sign_in(client, *VIEW, "loyalty.topup_wallet")
+    user = sign_in(client, *VIEW, "loyalty.topup_wallet", "loyalty.view_personal_data")
     client.defaults["HTTP_ACCEPT_LANGUAGE"] = "en"
     url = f"{OPERATIONS}{second.pk}/cancel/"
 

@@ -24,12 +24,13 @@ def make_delivery(
         entity_type=EntityType.TEST if is_test else EntityType.ORDER,
         entity_id=str(number),
         occurred_at=now,
+        position=1_000_000 + number,
     )
     usual = {
         "event_type": event_type,
         "organization": place,
         "entity": f"{event.entity_type}/{number}",
-        "position": 1_000_000 + number,
+        "position": event.position,
         "created_at": now,
     }
     return Delivery.objects.create(subscription=subscription, event=event, **(usual | changes))
