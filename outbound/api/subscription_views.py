@@ -243,8 +243,9 @@ class SubscriptionViewSet(
     )
     @action(detail=True, methods=["post"], filterset_class=None)
     def redeliver(self, request: Request, **_: object) -> Response:
+        subscription = self.get_object()
         given = given_by(serializers.SinceSerializer(data=request.data))
-        begun = acts.redeliver(self.get_object(), given["since"], only_failed=given["only_failed"])
+        begun = acts.redeliver(subscription, given["since"], only_failed=given["only_failed"])
         return Response({"count": begun.messages, "goes_on": begun.goes_on}, status=202)
 
 
