@@ -23,7 +23,6 @@ FOLLOWS = {
     "loyalty.BalanceDifference": "loyalty.Wallet",
     "attention.AttentionEntry": "attention.AttentionItem",
     "console.SeenOrder": "orders.Order",
-    "outbound.Delivery": "outbound.OutboundEvent",
     "outbound.DeliveryAttempt": "outbound.Delivery",
 }
 """Large, and without the column so far: it is that of the row they belong to, and is to be added first."""
@@ -78,6 +77,7 @@ AT_ONE_PLACE = {
 HOLDS_THE_KEY_OTHERWISE = {
     "webhooks.WebhookEvent.dedup_key": "a digest over the organization; what cannot be read has none",
     "loyalty.LoyaltyOperation.marker": "made at random by the hub",
+    "outbound.Delivery.outbound_deliveries_once": "an event has one restaurant",
     "outbound.OutboundEvent.outbound_events_one_position": "of one sequence; a server may have its own",
     "analytics.OrderHour.order_id": "an order has one restaurant, and its number is given once",
 }

@@ -16,6 +16,7 @@ from django.db import connection
 from django.db.migrations.recorder import MigrationRecorder
 from django.test import Client
 
+from audit.models import AuditEntry
 from iikohub.embedded_postgres.programs import BINARIES
 from iikohub.operations import backups
 from orders.models.order import Order
@@ -58,12 +59,12 @@ def refused(command: str, *arguments: str | Path) -> str:
 
 
 def facts() -> list[str]:
-    """Every row of every table."""
+    """Every row of every table, but for what the commands write of themselves."""
     models = sorted(apps.get_models(), key=lambda model: model._meta.label)
     rows = [
         row
         for model in models
-        if model._meta.managed
+        if model._meta.managed and model is not AuditEntry
         for row in serializers.serialize("jsonl", model._default_manager.order_by("pk")).splitlines()
     ]
     assert sum('"orders.order"' in row for row in rows) == 20
