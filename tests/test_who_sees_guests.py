@@ -39,7 +39,7 @@ Ask = Callable[[str], Any]
 NOT_SHOWN = {
     "admin.LogEntry.object_repr": "shown to who did it alone",
     "admin.LogEntry.change_message": "the history of an object is the audit log's",
-    "outbound.OutboundEvent.personal_body": "shown where a subscription tells of guests; that of the test does not",
+    "outbound.OutboundEvent.personal_body": "shown where a subscription tells of guests; none does here",
     "orders.OrderCommand.state_data": "kept for the worker",
 }
 """Columns that no page shows to anybody."""
