@@ -1,6 +1,7 @@
 """Outbound webhooks: from the moment a webhook of iiko is sent to the moment an integrator has ours.
 
-Webhooks come at a steady rate to the hub's door; a receiver in this process notes when it is told of each.
+Webhooks come at a steady rate to the hub's door; a receiver in this process notes when the message of
+each arrives.
 Then the same with a second subscription whose endpoint takes connections and never answers.
 """
 
@@ -33,16 +34,16 @@ _PATIENCE_S = 60.0
 _ENV = HUB | {"OUTBOUND_ALLOW_PRIVATE_ADDRESSES": "1"}
 
 Key = tuple[int, str]
-"""The row of an order, and the status it was told to have."""
+"""The row of an order, and the status in the message."""
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class Delivered:
     """``waits_ms`` is sorted: of each webhook until the receiver had the message of it."""
 
     waits_ms: list[float]
     per_s: float
-    """Webhooks that were told of."""
+    """Webhooks whose message arrived."""
     lost: int
     messages: int
 
@@ -52,8 +53,8 @@ class Told:
 
 @dataclass(frozen=True, slots=True)
 class OutboundRun:
-    alone: Told
-    beside_a_dead_one: Told
+    alone: Delivered
+    beside_a_dead_one: Delivered
 
     @property
     def ratio(self) -> float:
@@ -72,19 +73,19 @@ def section(length: Length) -> Section:
     found = Section.of("outbound", how, runs, _ROWS, _as_json)
     found.comparisons = [
         Comparison("p95 at most 2 s", found.medians["delivered in, p95"] <= 2000),
-        Comparison("a dead one slows no other: 0.95", found.medians["told of/s beside: ratio"] >= 0.95),
+        Comparison("a dead one slows no other: 0.95", found.medians["delivered/s beside: ratio"] >= 0.95),
         Comparison("none lost", all(run.alone.lost + run.beside_a_dead_one.lost == 0 for run in runs)),
     ]
     return found
 
 
 _ROWS: tuple[Row[OutboundRun], ...] = (
-    Row("told of/s", lambda run: run.alone.per_s),
+    Row("delivered/s", lambda run: run.alone.per_s),
     Row("delivered in, p50", lambda run: run.alone.percentile(0.50), MS),
     Row("delivered in, p95", lambda run: run.alone.percentile(0.95), MS),
     Row("delivered in, p99", lambda run: run.alone.percentile(0.99), MS),
     Row("beside a dead one, p95", lambda run: run.beside_a_dead_one.percentile(0.95), MS),
-    Row("told of/s beside: ratio", lambda run: run.ratio, HUNDREDTHS),
+    Row("delivered/s beside: ratio", lambda run: run.ratio, HUNDREDTHS),
     Row("messages", lambda run: run.alone.messages),
     Row("lost", lambda run: run.alone.lost + run.beside_a_dead_one.lost),
 )
@@ -94,7 +95,7 @@ def _as_json(run: OutboundRun) -> JsonObject:
     return asdict(run)
 
 
-def _measure(seconds: float, length: Length, *, is_dead_beside: bool) -> Told:
+def _measure(seconds: float, length: Length, *, is_dead_beside: bool) -> Delivered:
     database.empty()
     Subscription.objects.all().delete()
     OutboundEvent.objects.all().delete()
@@ -106,7 +107,7 @@ def _measure(seconds: float, length: Length, *, is_dead_beside: bool) -> Told:
             caller = Caller(port, token=length.token, key=length.key)
             _warm_up(caller, receiver)
             sent = _send(caller, seconds)
-            _wait_until_told(receiver.url)
+            _wait_until_delivered(receiver.url)
         return _compare(sent, receiver.came)
 
 
@@ -190,7 +191,7 @@ def _send(caller: Caller, seconds: float) -> dict[Moment, float]:
     return sent
 
 
-def _wait_until_told(url: str) -> None:
+def _wait_until_delivered(url: str) -> None:
     deadline = time.monotonic() + _PATIENCE_S
     while time.monotonic() < deadline and (
         WebhookEvent.objects.unfinished().exists()
@@ -200,7 +201,7 @@ def _wait_until_told(url: str) -> None:
         time.sleep(0.05)
 
 
-def _compare(sent: dict[Moment, float], came: dict[Key, float]) -> Told:
+def _compare(sent: dict[Moment, float], came: dict[Key, float]) -> Delivered:
     """Take of each webhook the first message that tells of its step or a later one.
 
     Webhooks of one order that a worker applies together are one change, and one message.
@@ -209,8 +210,8 @@ def _compare(sent: dict[Moment, float], came: dict[Key, float]) -> Told:
     waits: list[float] = []
     for moment, sent_at in sent.items():
         row = rows.get(moment.order_id, 0)
-        told_at = [at for step in STEPS[moment.step :] if (at := came.get((row, step))) is not None]
-        if told_at:
-            waits.append((min(told_at) - sent_at) * 1000)
+        delivered_at = [at for step in STEPS[moment.step :] if (at := came.get((row, step))) is not None]
+        if delivered_at:
+            waits.append((min(delivered_at) - sent_at) * 1000)
     took = max(came.values(), default=0.0) - min(sent.values())
-    return Told(sorted(waits), len(waits) / took, lost=len(sent) - len(waits), messages=len(came))
+    return Delivered(sorted(waits), len(waits) / took, lost=len(sent) - len(waits), messages=len(came))

@@ -27,6 +27,7 @@ from core.api.parsers import BodyTooLarge
 from core.api.refusal_examples import refusal_of
 from core.api.strict import UnknownField
 from organizations.api.authentication import WRONG_KEY
+from outbound.api.examples import DELIVERY, SUBSCRIPTION, WITH_SECRET
 
 _RESTAURANT = "6b1f2f0c-3d5e-4a7b-9c8d-0e1f2a3b4c5d"
 _ORDER = "3c5e7a91-b2d4-4f60-8172-93a4b5c6d7e8"
@@ -185,23 +186,9 @@ WORDS: dict[str, object] = {
     # events of the inbox
     "event_type": "DeliveryOrderUpdate",
     # outbound webhooks
-    "Delivery.event_type": "order.status_changed",
-    "Delivery.entity": "order/1207",
-    "Delivery.message_id": "msg_4d6f8ba2c3e540719283a4b5c6d7e8f9_3",
-    "Delivery.last_error": "",
-    **{
-        f"{kind}.{name}": value
-        for kind in ("Subscription", "SubscriptionWithSecret")
-        for name, value in {
-            "description": "",
-            "host": "https://example.com",
-            "event_types": ["order.created", "order.status_changed"],
-            "organization_ids": [_RESTAURANT],
-            "waiting": 0,
-            "last_error": "",
-        }.items()
-    },
-    "SubscriptionWithSecret.secret": "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSwMfKQ9r8GKYo=",
+    **{f"Delivery.{name}": DELIVERY[name] for name in ("event_type", "entity", "message_id", "last_error")},
+    **{f"Subscription.{name}": value for name, value in SUBSCRIPTION.items()},
+    **{f"SubscriptionWithSecret.{name}": value for name, value in WITH_SECRET.items()},
     "EventStatusEnum": "processed",
     "Event.reason": "",
     "EventDetail.reason": "",

@@ -18,7 +18,7 @@ from outbound.feed.fan_out import next_positions
 from outbound.models.deliveries import Delivery
 from outbound.models.events import EntityType, EventType, OutboundEvent
 from outbound.models.subscriptions import DisabledReason, Subscription
-from outbound.redelivery import Begun, Wish, begin_anew, send_again
+from outbound.redelivery import Begun, Redelivery, restart, send_again
 from outbound.sending import circuit
 from outbound.sending.claims import LEASE, Claim
 from outbound.sending.connections import Kept
@@ -128,7 +128,7 @@ def redeliver_one(delivery: Delivery) -> bool:
         NotActive
     """
     _check_active(_locked(delivery.subscription))
-    is_begun = begin_anew(Delivery.objects.filter(pk=delivery.pk), asked_at=db_clock.now()) == 1
+    is_begun = restart(Delivery.objects.filter(pk=delivery.pk), asked_at=db_clock.now()) == 1
     if is_begun:
         record_act("delivery_redelivered", delivery)
     return is_begun
@@ -151,7 +151,7 @@ def redeliver(subscription: Subscription, since: datetime, *, only_failed: bool 
         days = settings.OUTBOUND_RETENTION_DAYS
         raise TooOld(_("Events are kept for %(days)s days. Choose a later time.") % {"days": days})
     with transaction.atomic():
-        begun = send_again(Wish(subscription.pk, since, now, only_failed))
+        begun = send_again(Redelivery(subscription.pk, since, now, only_failed))
         asked = {
             "since": since,
             "only_failed": only_failed,

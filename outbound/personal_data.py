@@ -23,7 +23,7 @@ def _about(found: Found) -> Q:
 
 declare(
     "outbound.OutboundEvent",
-    # Rendered anew, without the guest, where it is still to be sent.
+    # Rendered again, without the guest, where it is still to be sent.
     {"personal_body": Personal(Kind.BODY)},
     harmless={
         "kinds and ids": "event_type entity_type entity_id",

@@ -23,7 +23,7 @@ _BATCH = 500
 
 
 @dataclass(frozen=True, slots=True)
-class Wish:
+class Redelivery:
     """Events from ``since`` until ``asked_at``; ``only_failed``: those that did not arrive."""
 
     subscription_id: int
@@ -40,38 +40,34 @@ class Begun(NamedTuple):
 
 
 @transaction.atomic
-def send_again(wish: Wish, *, after: int = 0) -> Begun:
-    """Do one batch of what is wished, events with a position greater than ``after``, and queue the next.
+def send_again(redelivery: Redelivery, *, after: int = 0) -> Begun:
+    """Do one batch of a redelivery, events with a position greater than ``after``, and queue the next.
 
     Nothing is done for a subscription that is gone or off, or whose key is.
     """
     now = db_clock.now()
     told = Subscription.objects.told(now).select_for_update(no_key=True, of=("self",))
-    subscription = told.filter(pk=wish.subscription_id).first()
+    subscription = told.filter(pk=redelivery.subscription_id).first()
     if subscription is None:
         return Begun(0, False)
     audience = Audience.of(subscription, now=now)
-    batch = list(_events(wish).filter(position__gt=after).order_by("position")[:_BATCH])
-    events = [
-        event
-        for event in batch
-        if audience.restaurants is None or event.organization_id in audience.restaurants
-    ]
+    batch = list(_events(redelivery).filter(position__gt=after).order_by("position")[:_BATCH])
+    events = [event for event in batch if audience.may_be_told(event)]
     mine = Delivery.objects.filter(subscription=subscription, event__in=[event.pk for event in events])
     known = set(mine.values_list("event_id", flat=True))
-    count = begin_anew(mine.failed() if wish.only_failed else mine, asked_at=wish.asked_at)
+    count = restart(mine.failed() if redelivery.only_failed else mine, asked_at=redelivery.asked_at)
     if untold := [event for event in events if event.pk not in known]:
         count += deliver(untold, [audience], now=now)
     if goes_on := len(batch) == _BATCH:
-        _queue(wish, after=batch[-1].position or 0)
+        _queue(redelivery, after=batch[-1].position or 0)
     return Begun(count, goes_on)
 
 
-def begin_anew(deliveries: DeliveryQuerySet, *, asked_at: datetime) -> int:
+def restart(deliveries: DeliveryQuerySet, *, asked_at: datetime) -> int:
     """Let deliveries that ended wait again, but tests; return how many.
 
-    The lock of their subscription is held: outcomes are written under it. What was begun anew since
-    ``asked_at``, or made, is not begun again.
+    The lock of their subscription is held: outcomes are written under it. What was restarted since
+    ``asked_at``, or made, is not restarted.
     """
     ended = deliveries.filter(~Q(state=DeliveryState.PENDING), created_at__lte=asked_at)
     ended = ended.filter(Q(redelivered_at=None) | Q(redelivered_at__lt=asked_at))
@@ -84,22 +80,22 @@ def begin_anew(deliveries: DeliveryQuerySet, *, asked_at: datetime) -> int:
     )
 
 
-def _events(wish: Wish) -> QuerySet[OutboundEvent]:
+def _events(redelivery: Redelivery) -> QuerySet[OutboundEvent]:
     rows = OutboundEvent.objects.filter(
-        occurred_at__gte=wish.since, occurred_at__lte=wish.asked_at, position__isnull=False
+        occurred_at__gte=redelivery.since, occurred_at__lte=redelivery.asked_at, position__isnull=False
     )
-    if not wish.only_failed:
+    if not redelivery.only_failed:
         return rows
-    failed = Delivery.objects.failed().filter(subscription=wish.subscription_id, event=OuterRef("pk"))
+    failed = Delivery.objects.failed().filter(subscription=redelivery.subscription_id, event=OuterRef("pk"))
     return rows.filter(Exists(failed))
 
 
-def _queue(wish: Wish, *, after: int) -> None:
+def _queue(redelivery: Redelivery, *, after: int) -> None:
     # By its name: the task calls this module.
     app.configure_task("outbound.send_again", allow_unknown=False).defer(
-        subscription_id=wish.subscription_id,
-        since=wish.since.isoformat(),
-        asked_at=wish.asked_at.isoformat(),
-        only_failed=wish.only_failed,
+        subscription_id=redelivery.subscription_id,
+        since=redelivery.since.isoformat(),
+        asked_at=redelivery.asked_at.isoformat(),
+        only_failed=redelivery.only_failed,
         after=after,
     )

@@ -3,13 +3,15 @@
 import http.client
 import json
 import os
+import random
 import signal
 import subprocess
 import sys
+import threading
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -127,6 +129,30 @@ class Hub(HubApi):
                 process.wait(5)
         if self.preloaded is not None:
             self.preloaded.close()
+
+
+def kill_workers_during(
+    hub: Hub, work: Callable[[threading.Event], None], *, seconds: float, lives_s: tuple[float, float]
+) -> int:
+    """Kill the older of two workers again and again while ``work`` goes on; return how many were killed.
+
+    ``work`` runs in a thread until its event is set. Two workers are left.
+    """
+    stop = threading.Event()
+    working = threading.Thread(target=work, args=(stop,))
+    workers = [hub.start_worker(), hub.start_worker()]
+    working.start()
+    end, killed = time.monotonic() + seconds, 0
+    while time.monotonic() < end:
+        time.sleep(random.uniform(*lives_s))
+        one = workers.pop(0)
+        os.killpg(one.pid, signal.SIGKILL)
+        one.wait(5)
+        killed += 1
+        workers.append(hub.start_worker())
+    stop.set()
+    working.join()
+    return killed
 
 
 def wait_until(happened: Any, *, seconds: float = 30) -> None:

@@ -5,6 +5,7 @@ import re
 import threading
 import time
 from collections import Counter
+from functools import partial
 from statistics import quantiles
 from typing import Any
 from uuid import uuid4
@@ -13,8 +14,7 @@ import pytest
 
 from attention.tests.receivers import Receiver, receiving
 from tests.builders import REVISION, cloud_event
-from tests.hub_process import Hub, running_hub, wait_until
-from tests.test_kills import kill_group
+from tests.hub_process import Hub, kill_workers_during, running_hub, wait_until
 
 pytestmark = [pytest.mark.process, pytest.mark.long, pytest.mark.xdist_group("notifications")]
 
@@ -33,7 +33,7 @@ Channel.objects.create(
 MARK = "(This message may have come once before.)"
 
 
-def trouble(hub: Hub, caused: dict[str, float], stop: threading.Event) -> None:
+def trouble(stop: threading.Event, *, hub: Hub, caused: dict[str, float]) -> None:
     """Let the restaurant report a problem with an order, again and again."""
     number = 0
     while not stop.is_set():
@@ -63,34 +63,17 @@ def note(receiver: Receiver, arrived: dict[str, float]) -> None:
     time.sleep(random.choice((0, 0, 0.3)))
 
 
-def run(hub: Hub, receiver: Receiver) -> tuple[dict[str, float], int]:
-    """Let workers come and go while orders get into trouble; return when each did, and the workers killed."""
-    caused: dict[str, float] = {}
-    stop = threading.Event()
-    thread = threading.Thread(target=trouble, args=(hub, caused, stop))
-    workers = [hub.start_worker(), hub.start_worker()]
-    thread.start()
-    end, killed = time.monotonic() + TROUBLE_S, 0
-    while time.monotonic() < end:
-        time.sleep(random.uniform(*LIVES_S))
-        one = workers.pop(0)
-        kill_group(one.pid)
-        one.wait(5)
-        killed += 1
-        workers.append(hub.start_worker())
-    stop.set()
-    thread.join()
-    return caused, killed
-
-
 def test_none_is_lost_none_comes_twice_and_all_come_soon(tmp_path: Any) -> None:
     arrived: dict[str, float] = {}
+    caused: dict[str, float] = {}
     with receiving() as receiver, running_hub(tmp_path, NOTIFY_ALLOW_PRIVATE_ADDRESSES="1") as hub:
         receiver.before = lambda: note(receiver, arrived)
         hub.manage("shell", "-v0", "-c", MAKE_CHANNEL % receiver.address)
         hub.start_web()
 
-        caused, killed = run(hub, receiver)
+        killed = kill_workers_during(
+            hub, partial(trouble, hub=hub, caused=caused), seconds=TROUBLE_S, lives_s=LIVES_S
+        )
         wait_until(lambda: set(caused) <= set(arrived), seconds=SOON_S)
         time.sleep(5)  # a second one would come by now
 

@@ -1,10 +1,11 @@
-"""Workers die at any moment while orders change: each change is told, in the order of commits."""
+"""Workers die at any moment while orders change: each change arrives, in the order of commits."""
 
 import json
 import random
 import threading
 import time
 from collections import defaultdict
+from functools import partial
 from itertools import pairwise
 from typing import Any
 
@@ -12,8 +13,7 @@ import pytest
 
 from outbound.tests.endpoints import Endpoint, Got, listening
 from tests.builders import REVISION, cloud_event
-from tests.hub_process import Hub, running_hub, wait_until
-from tests.test_kills import kill_group
+from tests.hub_process import Hub, kill_workers_during, running_hub, wait_until
 
 pytestmark = [pytest.mark.process, pytest.mark.long, pytest.mark.xdist_group("outbound")]
 
@@ -45,7 +45,7 @@ print(json.dumps({
 """
 
 
-def change(hub: Hub, stop: threading.Event) -> None:
+def change(stop: threading.Event, *, hub: Hub) -> None:
     """Let orders take one status after another, as fast as the hub takes it."""
     number = 0
     while not stop.is_set():
@@ -67,25 +67,6 @@ def slowly(_got: Got) -> None:
     time.sleep(random.choice((0, 0, 0, 0.2)))
 
 
-def run(hub: Hub) -> int:
-    """Let workers come and go while orders change; return how many were killed."""
-    stop = threading.Event()
-    changing = threading.Thread(target=change, args=(hub, stop))
-    workers = [hub.start_worker(), hub.start_worker()]
-    changing.start()
-    end, killed = time.monotonic() + CHANGING_S, 0
-    while time.monotonic() < end:
-        time.sleep(random.uniform(*LIVES_S))
-        one = workers.pop(0)
-        kill_group(one.pid)
-        one.wait(5)
-        killed += 1
-        workers.append(hub.start_worker())
-    stop.set()
-    changing.join()
-    return killed
-
-
 def dump(hub: Hub, endpoint: Endpoint) -> dict[str, Any]:
     found: dict[str, Any] = json.loads(hub.manage("shell", "-v0", "-c", DUMP % endpoint.url))
     return found
@@ -98,7 +79,7 @@ def test_every_commit_arrives_in_order_whatever_dies(tmp_path: Any) -> None:
     ):
         hub.manage("shell", "-v0", "-c", SUBSCRIBE % endpoint.url)
         hub.start_web()
-        killed = run(hub)
+        killed = kill_workers_during(hub, partial(change, hub=hub), seconds=CHANGING_S, lives_s=LIVES_S)
         wait_until(lambda: is_quiet(hub), seconds=SOON_S)
         found = dump(hub, endpoint)
 

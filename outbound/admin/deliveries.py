@@ -168,7 +168,7 @@ class DeliveryAdmin(MirrorAdmin[Delivery]):
             text = gettext("It is sent again. Reload the page in a moment to see the answer.")
             messages.success(request, text)
         else:
-            messages.info(request, gettext("It waits anyway. A test is sent anew from the subscription."))
+            messages.info(request, gettext("It waits anyway. Send another test from the subscription."))
 
     # --- columns ---------------------------------------------------------------------------------------
 

@@ -1,5 +1,7 @@
 """Examples of bodies and answers, for the API's document."""
 
+from django.utils import translation
+
 from iiko_client.json_reader import JsonObject
 from outbound.events.catalogue import CATALOGUE
 
@@ -80,9 +82,10 @@ TEST: JsonObject = {
 }
 
 _CREATED = CATALOGUE["order.created"]
-EVENT_TYPE: JsonObject = {
-    "name": _CREATED.name.value,
-    "title": "order: new",
-    "when": "An order is seen for the first time.",
-    "example": _CREATED.example(),
-}
+with translation.override("en"):
+    EVENT_TYPE: JsonObject = {
+        "name": _CREATED.name.value,
+        "title": str(_CREATED.title),
+        "when": str(_CREATED.when),
+        "example": _CREATED.example(),
+    }

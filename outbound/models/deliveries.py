@@ -40,7 +40,8 @@ class Delivery(models.Model):
     """One event for one subscription. Written by ``feed.fan_out``, ``acts`` and the sender.
 
     Of one ``entity`` of a subscription only the oldest pending one (by ``position``) is sent. ``attempts``
-    counts those of the retry schedule: a redelivery begins anew, a probe of an open circuit does not count.
+    counts those of the retry schedule: a redelivery starts them again, a probe of an open circuit
+    does not count.
     """
 
     subscription = models.ForeignKey(

@@ -813,7 +813,7 @@ def test_a_batch_that_is_done_twice_sends_once_more_only() -> None:
         send_all()
         Subscription.objects.update(event_types=[])
         now = db_clock.now()
-        wish = redelivery.Wish(subscription.pk, now - timedelta(hours=1), now, only_failed=False)
+        wish = redelivery.Redelivery(subscription.pk, now - timedelta(hours=1), now, only_failed=False)
 
         assert redelivery.send_again(wish) == (2, False)
         send_all()
