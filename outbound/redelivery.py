@@ -46,18 +46,18 @@ def send_again(redelivery: Redelivery, *, after: int = 0) -> Begun:
     Nothing is done for a subscription that is gone or off, or whose key is.
     """
     now = db_clock.now()
-    told = Subscription.objects.told(now).select_for_update(no_key=True, of=("self",))
-    subscription = told.filter(pk=redelivery.subscription_id).first()
+    deliverable = Subscription.objects.deliverable(now).select_for_update(no_key=True, of=("self",))
+    subscription = deliverable.filter(pk=redelivery.subscription_id).first()
     if subscription is None:
         return Begun(0, False)
     audience = Audience.of(subscription, now=now)
     batch = list(_events(redelivery).filter(position__gt=after).order_by("position")[:_BATCH])
-    events = [event for event in batch if audience.may_be_told(event)]
+    events = [event for event in batch if audience.may_receive(event)]
     mine = Delivery.objects.filter(subscription=subscription, event__in=[event.pk for event in events])
     known = set(mine.values_list("event_id", flat=True))
     count = restart(mine.failed() if redelivery.only_failed else mine, asked_at=redelivery.asked_at)
-    if untold := [event for event in events if event.pk not in known]:
-        count += deliver(untold, [audience], now=now)
+    if missing := [event for event in events if event.pk not in known]:
+        count += deliver(missing, [audience], now=now)
     if goes_on := len(batch) == _BATCH:
         _queue(redelivery, after=batch[-1].position or 0)
     return Begun(count, goes_on)

@@ -29,9 +29,9 @@ class Audience:
     def wants(self, event: OutboundEvent) -> bool:
         if event.event_type == EventType.TEST or not self.subscription.wants(event.event_type):
             return False
-        return self.may_be_told(event)
+        return self.may_receive(event)
 
-    def may_be_told(self, event: OutboundEvent) -> bool:
+    def may_receive(self, event: OutboundEvent) -> bool:
         """Whether it is of a restaurant that the subscription is told of now, or a test."""
         if self.restaurants is None or event.event_type == EventType.TEST:
             return True

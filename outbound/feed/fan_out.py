@@ -66,10 +66,10 @@ def deliver(events: Sequence[OutboundEvent], heard_by: Sequence[Audience], *, no
     Return how many. A subscription that has a delivery of one of the events must not be asked for again.
     """
     pairs = [(event, one) for event in events for one in heard_by if one.wants(event)]
-    told = {event.pk: event for event, _one in pairs}
+    wanted_events = {event.pk: event for event, _one in pairs}
     for with_people in (False, True):
         wanted = {event.pk for event, one in pairs if one.subscription.tells_of_guests is with_people}
-        fill_bodies([event for pk, event in told.items() if pk in wanted], with_people=with_people)
+        fill_bodies([event for pk, event in wanted_events.items() if pk in wanted], with_people=with_people)
     update_rows(OutboundEvent, ("position", "body", "personal_body"), [_numbered(event) for event in events])
     rows = list(_rows(pairs, now))
     insert_rows(Delivery, _WRITTEN, rows)

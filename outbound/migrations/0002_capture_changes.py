@@ -39,15 +39,15 @@ def created(name: str, row: str, source: str, where: str = "true") -> str:
 
 
 def changed(
-    name: str, row: str, source: str, told: Sequence[str], named: Sequence[str], where: str = "true"
+    name: str, row: str, source: str, with_values: Sequence[str], named: Sequence[str], where: str = "true"
 ) -> str:
     """Make the function that writes down rows that changed in one of these columns."""
-    columns = [*told, *named]
+    columns = [*with_values, *named]
     before, after = (", ".join(f"{side}.{column}" for column in columns) for side in "on")
     pairs = [
         f"('{one}', CASE WHEN o.{one} IS DISTINCT FROM n.{one} "
         f"THEN jsonb_build_object('from', o.{one}, 'to', n.{one}) END)"
-        for one in told
+        for one in with_values
     ]
     pairs += [
         f"('{one}', CASE WHEN o.{one} IS DISTINCT FROM n.{one} THEN '{{}}'::jsonb END)" for one in named

@@ -25,7 +25,7 @@ class DeliveryQuerySet(models.QuerySet["Delivery"]):
 
     def waiting(self, now: datetime) -> DeliveryQuerySet:
         """Pending ones that are still to be sent: of subscriptions that are told anything."""
-        return self.pending().filter(subscription__in=Subscription.objects.told(now))
+        return self.pending().filter(subscription__in=Subscription.objects.deliverable(now))
 
     def failed(self) -> DeliveryQuerySet:
         return self.filter(state=DeliveryState.FAILED)

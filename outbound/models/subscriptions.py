@@ -24,7 +24,7 @@ class SubscriptionQuerySet(models.QuerySet["Subscription"]):
     def active(self) -> SubscriptionQuerySet:
         return self.filter(is_active=True)
 
-    def told(self, now: datetime) -> SubscriptionQuerySet:
+    def deliverable(self, now: datetime) -> SubscriptionQuerySet:
         """Active ones, but for those of keys that are switched off or expired."""
         has_usable_key = Q(api_key__isnull=True) | Q(api_key__in=ApiKey.objects.usable(now))
         return self.active().filter(has_usable_key)

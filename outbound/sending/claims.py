@@ -78,7 +78,7 @@ def _ready(now: datetime) -> list[Subscription]:
     is_patient = Q(paused_until__isnull=True) | Q(paused_until__lte=now)
     is_closed = Q(Exists(waiting.due(now)), opened_at__isnull=True)
     is_to_be_probed = Q(Exists(waiting.pending()), opened_at__isnull=False, next_probe_at__lte=now)
-    found = Subscription.objects.told(now).filter(is_patient, is_closed | is_to_be_probed)
+    found = Subscription.objects.deliverable(now).filter(is_patient, is_closed | is_to_be_probed)
     with_places = found.select_related("api_key").prefetch_related("organizations", "api_key__organizations")
     return list(with_places.order_by("pk"))
 
@@ -103,7 +103,7 @@ def _claim(subscription: Subscription, *, limit: int, now: datetime) -> list[Cla
 def _without_unseen(subscription: Subscription, taken: list[Delivery], now: datetime) -> list[Delivery]:
     """End those of restaurants that it, or its key, sees no more; return the others."""
     audience = Audience.of(subscription, now=now)
-    if unseen := {one.pk for one in taken if not audience.may_be_told(one.event)}:
+    if unseen := {one.pk for one in taken if not audience.may_receive(one.event)}:
         Delivery.objects.filter(pk__in=unseen).update(
             state=DeliveryState.FAILED, last_error=NOT_TOLD, finished_at=now, next_attempt_at=None
         )
