@@ -27,11 +27,7 @@ from django.conf import settings
 from gunicorn import config, glogging, http
 from gunicorn.workers import gthread
 
-LONGEST_HEAD = 64 * 1024
-"""Bytes of a request's head, all headers together."""
-
-MOST_RECEIVED = 64 * 1024 * 1024
-"""Bytes of unfinished requests that one process holds in memory."""
+from iikohub.operations.request_limits import LINGER_S, LONGEST_HEAD, MOST_RECEIVED, STALLED_S, largest_body
 
 MOST_QUEUED = 128 * 1024 * 1024
 """Bytes of large requests that are whole and wait for a thread, or are with one."""
@@ -45,12 +41,8 @@ MOST_UNSENT = 256 * 1024 * 1024
 UNSENT_IN_MEMORY = 64 * 1024
 """What is unsent of one answer past this goes to a temporary file."""
 
-STALLED_S = 30.0
-"""A client that takes less than ``STEADY`` bytes of its answer in so long is let go."""
-
 STEADY = 64 * 1024
-LINGER_S = 2.0
-"""How long a closed connection is still read, so that the client gets the end of its answer."""
+"""Bytes of its answer that a client has to take within ``STALLED_S``."""
 
 _RECEIVE = 256 * 1024
 _SEND = 64 * 1024
@@ -333,11 +325,7 @@ class BufferingWorker(gthread.ThreadWorker):  # type: ignore[misc]  # gunicorn d
             )
 
     def run(self) -> None:
-        self._largest_body = max(
-            settings.WEBHOOK_MAX_BODY_BYTES,
-            settings.API_MAX_BODY_BYTES,
-            settings.DATA_UPLOAD_MAX_MEMORY_SIZE or 0,
-        )
+        self._largest_body = largest_body()
         # One request that is allowed fits in any case; in chunks it may be twice its content.
         self._most_received = max(MOST_RECEIVED, 2 * self._largest_body + 2 * LONGEST_HEAD)
         self._read_within_s = settings.REQUEST_ARRIVES_WITHIN_S

@@ -17,7 +17,7 @@ import time
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol, cast
 
@@ -26,24 +26,14 @@ from granian import Granian
 from granian.constants import HTTPModes, Interfaces
 from granian.http import HTTP1Settings
 
+from iikohub.operations.request_limits import LINGER_S, LONGEST_HEAD, MOST_RECEIVED, STALLED_S, largest_body
+
 logger = structlog.stdlib.get_logger(__name__)
 
 CONFIGURATION = Path(__file__).resolve().parents[2] / "gunicorn.conf.py"
 
-LONGEST_HEAD = 64 * 1024
-"""Bytes of a request's head, all headers together."""
-
-MOST_RECEIVED = 64 * 1024 * 1024
-"""Bytes of bodies that one process holds: those that arrive, and those that wait for a thread."""
-
 MOST_CONNECTIONS = 4000
 """Of one process, idle ones too: past them a client waits in the backlog until another leaves."""
-
-LINGER_S = 2.0
-"""For so long requests may go on arriving when the process is to end."""
-
-STALLED_S = 30.0
-"""A client that does not take a piece of a long answer in so long is let go."""
 
 _LOOK_EVERY_S = 1.0
 
@@ -199,7 +189,7 @@ class Start:
     """WSGI's ``start_response``."""
 
     status: int = 500
-    headers: Headers = ()  # type: ignore[assignment]  # set before it is read
+    headers: Headers = field(default_factory=list)
 
     def __call__(self, status: str, headers: Headers, exc_info: object = None) -> None:
         self.status = int(status[:3])
@@ -260,9 +250,10 @@ def main() -> None:
         workers_kill_timeout=conf["graceful_timeout"],
     )
     conf["on_starting"](server)
+    master = os.getpid()
     try:
         # Typed for functions; an application of RSGI is an object.
-        server.serve(target_loader=lambda _target: cast("Callable[..., None]", _load(conf)))
+        server.serve(target_loader=lambda _target: cast("Callable[..., None]", _load(conf, master=master)))
     finally:
         conf["on_exit"](server)
 
@@ -276,22 +267,18 @@ def _address(bind: str) -> dict[str, Any]:
     return {"address": host.strip("[]"), "port": int(port)}
 
 
-def _load(conf: Mapping[str, Any]) -> Gateway:
+def _load(conf: Mapping[str, Any], *, master: int) -> Gateway:
     """Make the application of one process."""
     from django.conf import settings
 
     from iikohub.wsgi import application
 
     conf["post_worker_init"](None)
-    threading.Thread(target=_end_with_master, args=(os.getppid(),), name="master-watch", daemon=True).start()
+    threading.Thread(target=_end_with_master, args=(master,), name="master-watch", daemon=True).start()
     return Gateway(
         cast("Application", application),
         threads=conf["threads"],
-        largest_body=max(
-            settings.WEBHOOK_MAX_BODY_BYTES,
-            settings.API_MAX_BODY_BYTES,
-            settings.DATA_UPLOAD_MAX_MEMORY_SIZE or 0,
-        ),
+        largest_body=largest_body(),
         arrives_within_s=settings.REQUEST_ARRIVES_WITHIN_S,
     )
 

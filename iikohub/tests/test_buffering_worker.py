@@ -16,6 +16,7 @@ from gunicorn.workers import gthread
 
 from iikohub.operations import buffering_worker
 from iikohub.operations.buffering_worker import BufferingWorker, Connection, State
+from iikohub.operations.request_limits import LINGER_S
 
 LARGE = b"POST / HTTP/1.1\r\nHost: hub\r\nContent-Length: 70000\r\n\r\n" + b" " * 70_000
 
@@ -131,7 +132,7 @@ def test_who_begins_a_request_while_the_worker_stops_has_little_time(worker: Wor
     worker.answer(conn)
     worker._take(conn, b"GET / ")
 
-    assert conn.deadline - time.monotonic() <= buffering_worker.LINGER_S
+    assert conn.deadline - time.monotonic() <= LINGER_S
 
 
 def test_as_much_is_received_as_any_door_takes(
