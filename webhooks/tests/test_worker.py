@@ -405,7 +405,9 @@ def test_connection_that_broke_since_the_last_webhook_is_replaced() -> None:
 
     def terminate() -> None:
         with connection.cursor() as cursor:
-            cursor.execute("SELECT pg_terminate_backend(%s)", [pid])
+            # Waits until it is gone: else it may go in the middle of a later test.
+            cursor.execute("SELECT pg_terminate_backend(%s, 5000)", [pid])
+            assert cursor.fetchone() == (True,)
 
     in_threads(terminate)
     deliver(cloud_event(order_id=str(uuid4())))
