@@ -46,8 +46,9 @@ install: ## Make .venv with the locked requirements, unless it is current: make 
 run: install ## Run the whole hub with demo data and a simulated iiko: make run [PORT=8000] [EMPTY=1]
 	@$(BIN)/python manage.py demo --port $(PORT) --end-with-parent $(if $(EMPTY),--empty)
 
-# Two more than there are processors: tests of processes wait more than they compute.
-WORKERS ?= $(shell $(BIN)/python -c 'import os; print(os.cpu_count() + 2)' 2>/dev/null || echo auto)
+# One more than there are processors: tests of processes wait, but each worker collects all tests for itself
+# (half a minute), and what runs beside a test of processes takes its time limits.
+WORKERS ?= $(shell $(BIN)/python -c 'import os; print(os.cpu_count() + 1)' 2>/dev/null || echo auto)
 
 test: install ## Run the tests: make test [ARGS="-k inbox"]
 	$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup $(ARGS)
