@@ -3,7 +3,7 @@
 .NOTPARALLEL:
 # What some tests compare with; it lies beside the project, where it lies at all.
 VENDOR_DOCUMENT := ../shared/iiko/cloud-openapi.json
-.PHONY: help install run audit test test-fast test-vendor fuzz chaos check check-static bench docs lock messages clean
+.PHONY: help install run audit test test-prepare test-fast test-vendor fuzz chaos check check-static bench docs lock messages clean
 
 # Compiled files are kept, else each of the many processes that tests start compiles everything anew.
 export PYTHONDONTWRITEBYTECODE :=
@@ -46,11 +46,16 @@ install: ## Make .venv with the locked requirements, unless it is current: make 
 run: install ## Run the whole hub with demo data and a simulated iiko: make run [PORT=8000] [EMPTY=1]
 	@$(BIN)/python manage.py demo --port $(PORT) --end-with-parent $(if $(EMPTY),--empty)
 
-# Two more than there are processors: tests of processes wait more than they compute.
-WORKERS ?= $(shell $(BIN)/python -c 'import os; print(os.cpu_count() + 2)' 2>/dev/null || echo auto)
+# One more than there are processors: tests of processes wait, but each worker collects all tests for itself
+# (half a minute), and what runs beside a test of processes takes its time limits.
+WORKERS ?= $(shell $(BIN)/python -c 'import os; print(os.cpu_count() + 1)' 2>/dev/null || echo auto)
 
 test: install ## Run the tests: make test [ARGS="-k inbox"]
 	$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup $(ARGS)
+
+test-prepare: install ## Compile the tests and migrate their databases, which the workers of the first run would do at once
+	$(BIN)/python -m tests.database
+	$(BIN)/python -m pytest --collect-only -qq >/dev/null
 
 test-fast: install ## Run the tests that start no processes, no browser and take no long: make test-fast [ARGS=...]
 	$(BIN)/python -m pytest -n auto --dist loadgroup -m "not process and not browser and not long" $(ARGS)

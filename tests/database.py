@@ -17,6 +17,7 @@ from contextlib import contextmanager
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import django
@@ -200,6 +201,13 @@ def copy_migrated_cluster(folder: Path) -> None:
     subprocess.run(["cp", "-a", str(kept), str(folder)], check=True)
 
 
+def prepare() -> None:
+    """Make ahead what the workers of the first run would wait for: the template, and the migrated server."""
+    settings.EMBEDDED_POSTGRES_DIR = FOLDER
+    with database_of_this_run(), TemporaryDirectory() as folder:
+        copy_migrated_cluster(Path(folder) / "postgres")
+
+
 def _make_cluster(folder: Path) -> Path:
     """Migrate a new server; the command is its last user, and so stops it."""
     env = os.environ | {"EMBEDDED_POSTGRES_DIR": str(folder), "DATABASE_URL": ""}
@@ -273,3 +281,9 @@ def _rows(cursor: CursorWrapper, table: str) -> str:
     cursor.execute(f"SELECT md5(string_agg(one::text, ' ' ORDER BY one::text)) FROM \"{table}\" one")
     found: Any = cursor.fetchone()
     return str(found[0])
+
+
+if __name__ == "__main__":
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "iikohub.settings")
+    django.setup()
+    prepare()

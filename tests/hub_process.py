@@ -28,6 +28,9 @@ from tests.preloaded import DJANGO, ROOT, Forked, Preloaded
 
 Process = subprocess.Popen[str] | Forked
 
+PATIENCE_S = 120.0
+"""How long is waited for what has no time limit of its own: machines are slow, and others use them too."""
+
 
 @dataclass
 class Hub(HubApi):
@@ -56,7 +59,7 @@ class Hub(HubApi):
     def manage(self, *arguments: str) -> str:
         with TemporaryFile("w+") as out, TemporaryFile("w+") as errors:
             process = self._begin("manage.py", *arguments, stdout=out, stderr=errors)
-            code = process.wait(120)
+            code = process.wait(PATIENCE_S)
             told, complaints = ((file.seek(0), file.read())[1] for file in (out, errors))
         if code:
             raise subprocess.CalledProcessError(code, arguments, told, complaints)
@@ -85,7 +88,7 @@ class Hub(HubApi):
 
     def start_web(self) -> Process:
         process = self.start("-m", "iikohub.operations.web_server")
-        wait_until(lambda: self.answers("/readyz"), seconds=60)
+        wait_until(lambda: self.answers("/readyz"))
         return process
 
     def start_worker(self) -> Process:
@@ -98,7 +101,7 @@ class Hub(HubApi):
             data=json.dumps(body).encode(),
             headers={"Authorization": f"Api-Key {self.key}", "Content-Type": "application/json"},
         )
-        with urllib.request.urlopen(request, timeout=30) as answer:
+        with urllib.request.urlopen(request, timeout=PATIENCE_S) as answer:
             return int(answer.status)
 
     def post(self, body: Any) -> bool:
@@ -109,7 +112,7 @@ class Hub(HubApi):
             headers={"Authorization": TOKEN, "Content-Type": "application/json"},
         )
         try:
-            with urllib.request.urlopen(request, timeout=10) as answer:
+            with urllib.request.urlopen(request, timeout=30) as answer:
                 return bool(answer.status == 200)
         except urllib.error.HTTPError as error:
             error.close()
@@ -155,8 +158,8 @@ def kill_workers_during(
     return killed
 
 
-def wait_until(happened: Any, *, seconds: float = 30) -> None:
-    """Poll until ``happened()`` is true; fails loudly after ``seconds``."""
+def wait_until(happened: Any, *, seconds: float = PATIENCE_S) -> None:
+    """Poll until ``happened()`` is true; fails loudly after ``seconds``, which say how soon it has to be."""
     end = time.monotonic() + seconds
     while not happened():
         assert time.monotonic() < end, "it did not happen in time"
@@ -173,7 +176,7 @@ def running_hub(folder: Path, **settings: str) -> Iterator[Hub]:
     survivor = hub.start("manage.py", "shell", "-v0", "-c", KEEP)
     kept = folder / "kept"
     try:
-        wait_until(lambda: kept.exists() or survivor.poll() is not None, seconds=60)
+        wait_until(lambda: kept.exists() or survivor.poll() is not None)
         hub.key = kept.read_text()
         yield hub
     finally:

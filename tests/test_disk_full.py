@@ -67,13 +67,13 @@ def test_full_disk_is_told_and_receiving_goes_on_when_there_is_room(disk: Path) 
         assert readiness(hub) == (200, "")
 
         ballast = fill(disk)
-        wait_until(lambda: readiness(hub) == FULL, seconds=20)
+        wait_until(lambda: readiness(hub) == FULL)
         assert hub.answers("/healthz")
         refused = [hub.post([cloud_event(order_id=str(uuid4()), comment=os.urandom(200_000).hex())])]
         assert refused == [False]
 
         ballast.unlink()
-        wait_until(lambda: readiness(hub) == (200, ""), seconds=20)
+        wait_until(lambda: readiness(hub) == (200, ""))
         kept = [str(uuid4()) for _ in range(20)]
         assert all(hub.post([cloud_event(order_id=order_id)]) for order_id in kept)
         events = hub.rows("/api/v1/webhooks/events")

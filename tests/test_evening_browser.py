@@ -23,7 +23,7 @@ pytestmark = [
     pytest.mark.browser,
     pytest.mark.process,
     pytest.mark.long,
-    pytest.mark.xdist_group("browser"),
+    pytest.mark.xdist_group("evening"),
     pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine: apt-get install chromium"),
 ]
 

@@ -80,7 +80,7 @@ def test_orders_end_as_iiko_has_them_though_the_hub_was_away(hub: Hub, iiko: San
     iiko.set_faults(STORM)
 
     iiko.create_orders(ORDERS)
-    wait_until(lambda: all_over(iiko), seconds=30)
+    wait_until(lambda: all_over(iiko))
     deadline = time.monotonic() + 40
     while different(hub, iiko):
         assert time.monotonic() < deadline, different(hub, iiko)
@@ -88,7 +88,7 @@ def test_orders_end_as_iiko_has_them_though_the_hub_was_away(hub: Hub, iiko: San
         time.sleep(1)
 
     # What is still on its way comes late, and changes nothing.
-    wait_until(lambda: not iiko.state()["webhooks"]["waiting"], seconds=40)
+    wait_until(lambda: not iiko.state()["webhooks"]["waiting"])
     hub.manage("worker", "--drain")
     assert different(hub, iiko) == {}
     counts = iiko.state()["webhooks"]

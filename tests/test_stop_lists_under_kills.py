@@ -135,12 +135,12 @@ def test_everything_beside_the_deliveries_ends_as_iiko_has_it(hub: Hub, iiko: Sa
 
     iiko.set_faults("")
     hub.start_worker()
-    wait_until(lambda: is_all_brought(iiko, truth), seconds=40)
+    wait_until(lambda: is_all_brought(iiko, truth))
     hub.manage("shell", "-v0", "-c", LATER)
-    wait_until(lambda: hub.stop_lists() == iiko.stop_lists(), seconds=40)
+    wait_until(lambda: hub.stop_lists() == iiko.stop_lists())
     names = {row["courier_id"]: row["name"] for row in hub.rows("/api/v1/couriers")}
     # A webhook may still wait for others to go with it in one array.
-    wait_until(lambda: are_shifts_equal(hub, truth, names), seconds=20)
+    wait_until(lambda: are_shifts_equal(hub, truth, names))
     hub.manage("worker", "--drain")
 
     truth.listen()

@@ -111,8 +111,8 @@ OPEN = {"home", "set_language", "schema", "docs", "healthz", "readyz", "metrics"
 }
 
 
-@pytest.fixture
-def rows() -> dict[str, Any]:
+@pytest.fixture(scope="module")
+def rows(rows_of_module: None) -> dict[str, Any]:
     """Return the id of one row of each kind, all of the first restaurant."""
     organization = make_organization()
     make_other_organization(token=None)

@@ -45,10 +45,15 @@ NOT_SHOWN = {
 """Columns that no page shows to anybody."""
 
 
-@pytest.fixture
-def hub(settings: LazySettings) -> tuple[dict[str, Any], dict[str, str]]:
-    settings.BOARD_TICK_S = 2.0  # answers are shared, as at work
+@pytest.fixture(scope="module")
+def hub(rows_of_module: None) -> tuple[dict[str, Any], dict[str, str]]:
     return marked_hub()
+
+
+@pytest.fixture(autouse=True)
+def shared_answers(settings: LazySettings) -> None:
+    """Share the answers of a board, as at work."""
+    settings.BOARD_TICK_S = 2.0
 
 
 def person(name: str, *, lacks: tuple[str, ...] = ()) -> Client:
@@ -84,6 +89,8 @@ def queries(name: str) -> tuple[str, ...]:
         return (f"?{urlencode({'since': since.isoformat()})}",)
     if name == "admin:autocomplete":
         return autocompletes()
+    if name.endswith("_add"):
+        return ("",)  # a form is narrowed by nothing
     if name.startswith("admin:"):
         return ("", "?state=all", f"?q={NUMBER}")
     return ("", f"?search={NUMBER}", f"?q={NUMBER}&list", f"?order={NUMBER}", "?format=csv", "?format=xlsx")

@@ -31,7 +31,7 @@ def test_worker_runs_tasks_and_ends_on_sigterm(hub: Hub) -> None:
 
     os.kill(worker.pid, signal.SIGTERM)
 
-    assert worker.wait(15) == 0
+    assert worker.wait(60) == 0
     assert [line["event"] for line in lines(hub, worker)][-2:] == ["jobs.stopped", "worker.stopped"]
 
 

@@ -125,6 +125,12 @@ def complaints(name: str, body: object, *, answer: bool = False) -> list[str]:
     return [f"{error.json_path}: {error.message}" for error in found]
 
 
+def assert_fits(name: str, body: object) -> None:
+    """Compare a request with the vendor's schema, where that lies beside the project."""
+    if SCHEMA.exists():
+        assert complaints(name, body) == [], name
+
+
 @cache
 def _validator(name: str, answer: bool) -> Draft202012Validator:
     method = document()["paths"][f"/api/1/{name}"]["post"]
