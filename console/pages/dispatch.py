@@ -38,6 +38,7 @@ from console.pages.live import (
     page_state,
     restaurants_html,
     shared_texts,
+    states_of,
 )
 from console.pages.shared_answers import shared
 from core.mirror.change_feed import settled_before
@@ -86,7 +87,7 @@ def changes(request: HttpRequest, frame: Frame, since: datetime, until: datetime
     """Answer the orders that changed since a moment, and the couriers when any of these did."""
     scope = shared(("scope", frame.key, until), lambda: scope_of(frame.every, frame.chosen))
     news = shared(("dispatch", frame.key, since, until), lambda: _news(scope, frame, since, until))
-    states = shared(("states", frame.key, until), lambda: restaurant_states(frame.chosen, frame.now))
+    states = states_of(frame)
     state = page_state(frame, states, scope.couriers)
     around = ""
     if request.GET.get("state") != state:
