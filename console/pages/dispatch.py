@@ -19,6 +19,7 @@ from console.board.restaurants import restaurant_states
 from console.board.selector import MOST_CARDS, cards_by_id as board_cards_by_id
 from console.dispatch.assignment import assign
 from console.dispatch.blocks import Block, blocks_of
+from console.dispatch.courier_html import CourierWriter
 from console.dispatch.order_html import OrderWriter, order_writer, stage_texts
 from console.dispatch.selector import (
     Scope,
@@ -243,8 +244,12 @@ def _blocks(scope: Scope, cards: Iterable[Card], frame: Frame) -> list[Block]:
 
 def _couriers_context(blocks: Sequence[Block], frame: Frame) -> dict[str, object]:
     known = [block for block in blocks if block.courier]
+    writer = CourierWriter(may_assign=_may_assign(frame), names_restaurants=len(frame.chosen) > 1)
     return {
         "blocks": [block for block in blocks if not block.is_folded],
+        "couriers": writer.write(block for block in blocks if not block.is_folded),
+        "couriers_off": writer.write(block for block in blocks if block.is_folded),
+        "new_courier": writer.write([Block("", "")]),
         "off_shift": [block for block in blocks if block.is_folded],
         "on_shift_count": sum(not block.is_off_shift for block in known),
         "are_none_known": not known,
