@@ -102,7 +102,7 @@ def _cards(
     return cards_of(
         shown,
         usual=usual_times(sorted({kept.order.organization_id for kept in shown})),
-        commands=_commands(theirs or Q(order_id__in=[kept.order.pk for kept in shown]), now),
+        commands=_commands(theirs, now) if theirs else _commands_of([kept.order.pk for kept in shown], now),
         duplicates=possible_duplicates(kept.order for kept in alike),
         now=now,
     )
@@ -112,6 +112,13 @@ def _commands(theirs: Q, now: datetime) -> dict[int, Commands]:
     wrong = OrderCommand.objects.failed_lately(now) | OrderCommand.objects.unsettled_lately(now)
     shown = OrderCommand.objects.open() | wrong.filter(created_at__gte=now - FAILURE_SHOWN_FOR)
     return commands_by_order(shown.filter(theirs).order_by("id"))
+
+
+def _commands_of(ids: list[int], now: datetime) -> dict[int, Commands]:
+    """Read the commands of these orders: most have none, and which ones have is the cheaper question."""
+    have = OrderCommand.objects.filter(order_id__in=ids).order_by().values_list("order_id", flat=True)
+    some = list(have.distinct())
+    return _commands(Q(order_id__in=some), now) if some else {}
 
 
 def _with_same_phone(shown: Sequence[KeptOrder]) -> list[KeptOrder]:

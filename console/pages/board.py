@@ -29,6 +29,7 @@ from console.pages.live import (
     page_state,
     restaurants_html,
     shared_texts,
+    states_of,
 )
 from console.pages.shared_answers import shared
 from core.access import visible_to
@@ -72,7 +73,7 @@ def board(request: HttpRequest) -> HttpResponse:
 def changes(request: HttpRequest, frame: Frame, since: datetime, until: datetime) -> HttpResponse:
     """Answer the cards that changed since a moment; 204 for none."""
     news = shared(("board", frame.key, since, until), lambda: _news(frame, since, until))
-    states = shared(("states", frame.key, until), lambda: restaurant_states(frame.chosen, frame.now))
+    states = states_of(frame)
     state = page_state(frame, states)
     above = restaurants_html(states) if request.GET.get("state") != state else ""
     answer = changes_answer(request, news, around=above, until=until, state=state)

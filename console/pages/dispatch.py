@@ -19,6 +19,7 @@ from console.board.restaurants import restaurant_states
 from console.board.selector import MOST_CARDS, cards_by_id as board_cards_by_id
 from console.dispatch.assignment import assign
 from console.dispatch.blocks import Block, blocks_of
+from console.dispatch.courier_html import CourierWriter
 from console.dispatch.order_html import OrderWriter, order_writer, stage_texts
 from console.dispatch.selector import (
     Scope,
@@ -38,6 +39,7 @@ from console.pages.live import (
     page_state,
     restaurants_html,
     shared_texts,
+    states_of,
 )
 from console.pages.shared_answers import shared
 from core.mirror.change_feed import settled_before
@@ -86,7 +88,7 @@ def changes(request: HttpRequest, frame: Frame, since: datetime, until: datetime
     """Answer the orders that changed since a moment, and the couriers when any of these did."""
     scope = shared(("scope", frame.key, until), lambda: scope_of(frame.every, frame.chosen))
     news = shared(("dispatch", frame.key, since, until), lambda: _news(scope, frame, since, until))
-    states = shared(("states", frame.key, until), lambda: restaurant_states(frame.chosen, frame.now))
+    states = states_of(frame)
     state = page_state(frame, states, scope.couriers)
     around = ""
     if request.GET.get("state") != state:
@@ -242,8 +244,12 @@ def _blocks(scope: Scope, cards: Iterable[Card], frame: Frame) -> list[Block]:
 
 def _couriers_context(blocks: Sequence[Block], frame: Frame) -> dict[str, object]:
     known = [block for block in blocks if block.courier]
+    writer = CourierWriter(may_assign=_may_assign(frame), names_restaurants=len(frame.chosen) > 1)
     return {
         "blocks": [block for block in blocks if not block.is_folded],
+        "couriers": writer.write(block for block in blocks if not block.is_folded),
+        "couriers_off": writer.write(block for block in blocks if block.is_folded),
+        "new_courier": writer.write([Block("", "")]),
         "off_shift": [block for block in blocks if block.is_folded],
         "on_shift_count": sum(not block.is_off_shift for block in known),
         "are_none_known": not known,

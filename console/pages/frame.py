@@ -52,6 +52,8 @@ class Frame:
     """The commands that the person may ask for."""
     shows_people: bool
     """Whether the person may see guests."""
+    rules: tuple[str, ...]
+    """The rules whose findings the person may see; none for one who may not see the attention list."""
     every: Sequence[Organization]
     chosen: Sequence[Organization]
     now: datetime
@@ -85,7 +87,7 @@ def frame_for(user: User) -> Frame:
     """Read what a person looks at; ``watchers`` names the tables that decide it."""
     every, chosen = restaurants_of(user)
     kinds = frozenset(kind for kind in CommandKind.values if may_request(user, kind))
-    return Frame(user, kinds, sees_guests(user), every, chosen, db_clock.now())
+    return Frame(user, kinds, sees_guests(user), rules_for(user), every, chosen, db_clock.now())
 
 
 def _ids(restaurants: Sequence[Organization]) -> tuple[int, ...]:
@@ -106,7 +108,7 @@ def needing_of(frame: Frame) -> Needing | None:
     """Count what needs attention; None for who may not see it. Persons who see the same share the query."""
     if not sees_attention(frame.user):
         return None
-    key = ("needing", frame.key, rules_for(frame.user), is_restricted(frame.user), tick_number())
+    key = ("needing", frame.key, frame.rules, is_restricted(frame.user), tick_number())
     return shared(key, lambda: fresh_needing(frame))
 
 

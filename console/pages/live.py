@@ -17,9 +17,9 @@ from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET
 
-from console.board.restaurants import RestaurantState
+from console.board.restaurants import RestaurantState, restaurant_states
 from console.pages.frame import Frame
-from console.pages.shared_answers import settled_tick
+from console.pages.shared_answers import settled_tick, shared, shared_start, tick_number
 from console.pages.watchers import watcher_of
 from core.admin.live import START_AGAIN
 from core.values.moments import checked_moment
@@ -63,7 +63,8 @@ def answers_changes(
         scope, _dash, _state = request.GET.get("state", "").partition("-")
         if watcher.frame.now - since > OLDEST_NEWS or scope not in {"", watcher.frame.scope}:
             return HttpResponse(status=START_AGAIN)
-        return view(request, watcher.frame, since, max(since, settled_tick()))
+        until = max(since, settled_tick())
+        return view(request, watcher.frame, shared_start(since, until), until)
 
     return answer
 
@@ -100,6 +101,12 @@ def changes_answer(
 
 def gone_html(gone: Sequence[int]) -> SafeString:
     return format_html('<template data-gone="{}"></template>', " ".join(map(str, gone)))
+
+
+def states_of(frame: Frame) -> Sequence[RestaurantState]:
+    """Return how far the restaurants can be believed: a matter of seconds, read once for four ticks."""
+    key = ("states", frame.key, tick_number(4))
+    return shared(key, lambda: restaurant_states(frame.chosen, frame.now))
 
 
 def restaurants_html(states: Sequence[RestaurantState]) -> SafeString:

@@ -1,15 +1,15 @@
 """Answers that many open pages ask for within a moment: one of them reads and writes, the others wait for it.
 
 A hundred boards ask every two seconds. Those who may see the same ask for the same changes, if their moments
-are the same: so moments are rounded down to a tick (``BOARD_TICK_S``), and what was answered once in this
-process is answered to all.
+are the same: so all who ask within a tick (``BOARD_TICK_S``) are told of changes from one moment to another,
+and what was answered once in this process is answered to all.
 """
 
 import threading
 import time
 from collections.abc import Callable, Hashable
 from concurrent.futures import Future
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Generic, TypeVar, cast
 
 from django.conf import settings
@@ -19,6 +19,8 @@ from core.mirror.change_feed import settled_before
 T = TypeVar("T")
 
 _KEPT_FOR_TICKS = 6
+_TICKS_READ = 5
+"""A page asks every two seconds, which is four ticks."""
 _PATIENCE_S = 15
 
 
@@ -69,18 +71,20 @@ def shared(key: Hashable, make: Callable[[], T]) -> T:
 
 
 def settled_tick() -> datetime:
-    """Return the last tick before which every change is committed."""
-    tick = settings.BOARD_TICK_S
-    if not tick:
-        return settled_before()
-    return shared(("settled", tick_number()), lambda: _rounded_down(settled_before(), tick))
+    """Return a moment before which every change is committed: the same to all who ask within a tick."""
+    return shared(("settled", tick_number()), settled_before)
 
 
-def tick_number() -> int:
-    """Return the number of this tick: part of a key whose answer is good for one."""
-    return int(time.monotonic() / settings.BOARD_TICK_S) if settings.BOARD_TICK_S else 0
+def shared_start(since: datetime, until: datetime) -> datetime:
+    """Return from when changes up to ``until`` are read for who asks for those from ``since`` on.
+
+    One poll takes a little longer than the other. So spans are made longer, to a few that many ask for: some
+    are told again what they know.
+    """
+    span = timedelta(seconds=settings.BOARD_TICK_S * _TICKS_READ)
+    return until - -(-(until - since) // span) * span if span else since
 
 
-def _rounded_down(moment: datetime, tick_s: float) -> datetime:
-    since_epoch = moment - datetime.fromtimestamp(0, UTC)
-    return moment - since_epoch % timedelta(seconds=tick_s)
+def tick_number(of: int = 1) -> int:
+    """Return the number of this tick, or of this span of so many: for keys of answers that serve for it."""
+    return int(time.monotonic() / (settings.BOARD_TICK_S * of)) if settings.BOARD_TICK_S else 0

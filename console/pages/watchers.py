@@ -1,8 +1,10 @@
 """Who watches an open page: it asks every two seconds, and mostly nothing that decides it has changed.
 
 Signing in, rights and restaurants are eight questions to the database. So what they led to is kept with the
-versions of all rows that they read, and one question tells whether these are still the same: who signs out,
-loses a right or a restaurant is answered so at the next poll.
+versions of all rows that they read, and one question tells whether these are still the same. Those who ask
+within one tick (``BOARD_TICK_S``) share a question: whether anything changed for anybody. Mostly nothing did,
+and then nobody asks for themselves. Who signs out, loses a right or a restaurant is answered so at the next
+poll after that tick.
 """
 
 import threading
@@ -15,6 +17,7 @@ from django.db import connection
 from django.http import HttpRequest
 
 from console.pages.frame import Frame, frame_for
+from console.pages.shared_answers import shared, tick_number
 from core.database import db_clock
 
 _MOST = 1_000
@@ -44,6 +47,19 @@ SELECT ARRAY[
 ]
 """  # noqa: S608  # constants
 
+# The same tables, whole: of everybody.
+_DECIDE_FOR_ALL = (
+    *("auth_user", "auth_user_user_permissions", "auth_user_groups", "auth_group_permissions"),
+    *("second_factors", "two_step_groups", "sign_outs", "restaurant_access"),
+    *("restaurant_access_organizations", "console_restaurants", "organizations"),
+)
+_ALL = ", ".join(f"(SELECT {_VERSIONS_OF_ALL} FROM {table})" for table in _DECIDE_FOR_ALL)  # noqa: S608
+_WHAT_DECIDES = f"""
+SELECT md5(ARRAY[{_ALL}]::text), ARRAY(
+    SELECT ARRAY[session_key, {_VERSION}] FROM django_session
+    WHERE session_key = ANY(%(sessions)s) AND expire_date > clock_timestamp())
+"""  # noqa: S608  # constants
+
 Versions = list[str | None]
 
 
@@ -54,9 +70,24 @@ class Watcher:
 
 
 @dataclass(frozen=True, slots=True)
+class _Look:
+    """What decides about everybody, at the beginning of a tick: a checksum, and the versions of sessions."""
+
+    checksum: str
+    sessions: dict[str, str]
+
+    def of(self, session: str) -> tuple[str, str] | None:
+        """Return what is the same for as long as nothing changes for this session; None: it is not known."""
+        version = self.sessions.get(session)
+        return (self.checksum, version) if version is not None else None
+
+
+@dataclass(slots=True)
 class _Kept:
     watcher: Watcher
     versions: Versions
+    unchanged_at: tuple[str, str] | None = None
+    """What the last look showed before the versions were found to be these."""
 
 
 _lock = threading.Lock()
@@ -64,14 +95,34 @@ _kept: OrderedDict[str, _Kept] = OrderedDict()
 
 
 def watcher_of(request: HttpRequest) -> Watcher | None:
-    """Return who asks and what they look at, as it is now; None: nobody is signed in."""
+    """Return who asks and what they look at, as it is in this tick; None: nobody is signed in."""
     session = request.COOKIES.get(settings.SESSION_COOKIE_NAME, "")
     with _lock:
         kept = _kept.get(session)
-    if kept is None or _versions(session, kept.watcher.frame.user.pk) != kept.versions:
+    if kept is None or not _is_as_kept(session, kept):
         return _read(request, session)
     frame = replace(kept.watcher.frame, now=db_clock.now())
     return Watcher(frame, kept.watcher.sees_orders)
+
+
+def _is_as_kept(session: str, kept: _Kept) -> bool:
+    # Before the versions: what changes between the two is met by the next look.
+    seen = shared(("watchers", tick_number()), _look).of(session) if settings.BOARD_TICK_S else None
+    if seen is not None and seen == kept.unchanged_at:
+        return True
+    if _versions(session, kept.watcher.frame.user.pk) != kept.versions:
+        return False
+    kept.unchanged_at = seen
+    return True
+
+
+def _look() -> _Look:
+    with _lock:
+        sessions = list(_kept)
+    with connection.cursor() as cursor:
+        cursor.execute(_WHAT_DECIDES, {"sessions": sessions})
+        checksum, versions = cursor.fetchone()
+    return _Look(checksum, dict(versions))
 
 
 def _read(request: HttpRequest, session: str) -> Watcher | None:

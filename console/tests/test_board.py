@@ -352,6 +352,22 @@ def test_who_may_do_more_or_sees_other_restaurants_is_given_an_answer_of_their_o
     assert ["№142" in answer for answer in given] == [True, True, True, False]
 
 
+def test_polls_that_took_differently_long_are_given_one_answer(
+    operator: Client, cafe: Organization, now: datetime, settings: LazySettings
+) -> None:
+    settings.BOARD_TICK_S = 600
+    for number, minutes in (("old", 65), ("known", 35), ("new", 21)):
+        put(cafe, now, readable_number=number, updated_at=now - timedelta(minutes=minutes))
+
+    given = [
+        operator.get(CHANGES, {"since": (now - timedelta(minutes=minutes)).isoformat()}).content.decode()
+        for minutes in (30, 25)
+    ]
+
+    assert given[0] == given[1]
+    assert cards(given[0]) == ["known", "new"]
+
+
 @pytest.mark.parametrize("moment", ["0001-01-01T00:00:00+00:00", "9999-12-31T23:59:59-14:00"])
 def test_moment_at_an_end_of_the_calendar_is_refused(operator: Client, moment: str) -> None:
     assert operator.get(CHANGES, {"since": moment}).status_code == 400

@@ -112,6 +112,23 @@ def names(html: str) -> list[str]:
     return re.findall(r'<section class="courier[^>]*data-name="([^"]+)"', html)
 
 
+def test_names_of_couriers_and_restaurants_are_text(
+    dispatcher: Client, cafe: Organization, now: datetime
+) -> None:
+    bar = make_other_organization()
+    Organization.objects.filter(pk=bar.pk).update(name="<i>Бар</i>")
+    hire(bar, '<b>"Вера"</b>', COURIER_ID)
+    put(bar, now, courier_id='x"><b>', courier_name="<u>Кто-то</u>")
+
+    page = page_of(dispatcher)
+
+    assert 'data-name="&lt;b&gt;&quot;Вера&quot;&lt;/b&gt;"' in page
+    assert ">&lt;b&gt;&quot;Вера&quot;&lt;/b&gt;</button>" in page
+    assert " · &lt;i&gt;Бар&lt;/i&gt;</p>" in page
+    assert 'data-key="x&quot;&gt;&lt;b&gt;" data-name="&lt;u&gt;Кто-то&lt;/u&gt;"' in page
+    assert not re.search(r"<b>|<i>|<u>", page.split('id="couriers"')[1].split("</details>")[0])
+
+
 # --- orders that need a courier ----------------------------------------------------------------------
 
 

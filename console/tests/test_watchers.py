@@ -3,10 +3,12 @@
 import re
 from collections.abc import Callable
 from datetime import timedelta
+from itertools import count
 from typing import Any
 
 import pytest
 from django.apps import apps
+from django.conf import LazySettings
 from django.contrib.auth.models import Group, Permission, User
 from django.contrib.sessions.models import Session
 from django.db import connection
@@ -15,6 +17,8 @@ from django.test.utils import CaptureQueriesContext
 from django.utils.crypto import get_random_string
 
 from console.models import Preferences
+from console.pages import frame, live, shared_answers, watchers
+from console.pages.shared_answers import answers
 from core.database import db_clock
 from organizations.models.access import RestaurantAccess
 from organizations.models.organization import Organization
@@ -46,6 +50,21 @@ def user(client: Client, cafe: Organization, bar: Organization) -> User:
     RestaurantAccess.objects.create(user=user, is_restricted=True).restaurants.set([cafe, bar])
     client.force_login(user)
     return user
+
+
+@pytest.fixture
+def next_tick(monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
+    """Stop the ticks; they go on when it is called."""
+    ticks = count(1)
+
+    def go_on() -> None:
+        number = next(ticks)
+        for module in (shared_answers, watchers, frame, live):
+            monkeypatch.setattr(module, "tick_number", lambda _of=1: number)
+
+    answers.forget()
+    go_on()
+    return go_on
 
 
 def since(answer: Any) -> dict[str, str]:
@@ -154,6 +173,51 @@ def test_change_is_answered_at_the_next_poll(
     change(user)
 
     assert client.get(PAGES[page], last).status_code == status
+
+
+@pytest.mark.parametrize(("change", "status"), ANSWERS, ids=lambda value: getattr(value, "__name__", None))
+def test_change_is_answered_after_the_tick_in_which_it_was_made(
+    client: Client,
+    user: User,
+    change: Callable[[User], None],
+    status: int,
+    settings: LazySettings,
+    next_tick: Callable[[], None],
+) -> None:
+    settings.BOARD_TICK_S = 0.5
+    last = since(client.get("/console/"))
+    assert client.get("/console/changes", last).status_code == 204
+    next_tick()  # from here on it is known that nothing changed
+    assert client.get("/console/changes", last).status_code == 204
+    with CaptureQueriesContext(connection) as captured:
+        assert client.get("/console/changes", last).status_code == 204
+    assert captured.captured_queries == []
+
+    change(user)
+    next_tick()
+
+    assert client.get("/console/changes", last).status_code == status
+
+
+def test_change_for_somebody_else_is_no_change(
+    client: Client, user: User, settings: LazySettings, next_tick: Callable[[], None]
+) -> None:
+    settings.BOARD_TICK_S = 0.5
+    last = since(client.get("/console/"))
+    client.get("/console/changes", last)
+    next_tick()
+    client.get("/console/changes", last)
+    User.objects.create_user("other", is_staff=True).groups.add(user.groups.get())
+
+    questions = []
+    for _tick in range(2):
+        next_tick()
+        with CaptureQueriesContext(connection) as captured:
+            assert client.get("/console/changes", last).status_code == 204
+        questions.append(sum("auth_user" in one["sql"] for one in captured.captured_queries))
+
+    # Of all and of this person; then of all alone.
+    assert questions == [2, 1]
 
 
 @pytest.mark.usefixtures("user")
