@@ -47,7 +47,7 @@ with trace.following("{OWN}"), spans.span("command.send", is_root=True) as facts
         logger.exception("work.failed", order_pk=4711, words="call {PHONE}")
 print(time.monotonic() - began)
 loaded = [name for name in ("sentry_sdk", "opentelemetry") if name in sys.modules]
-print(",".join(loaded))
+print(",".join(loaded), flush=True)
 """
 
 
@@ -93,13 +93,12 @@ def collecting() -> Iterator[Collector]:
 def work(**variables: str) -> tuple[float, str, float]:
     """Run it; return how long the work took, what was loaded, and how long the end of the process took."""
     environ = os.environ | {"DJANGO_SETTINGS_MODULE": "iikohub.settings", "DATABASE_URL": ""} | variables
-    process = subprocess.Popen(
-        [sys.executable, "-c", WORK], cwd=ROOT, env=environ, stdout=subprocess.PIPE, text=True
-    )
-    assert process.stdout is not None
-    took, loaded = float(process.stdout.readline()), process.stdout.readline().strip()
-    began = time.monotonic()
-    assert process.wait(30) == 0
+    command = [sys.executable, "-c", WORK]
+    with subprocess.Popen(command, cwd=ROOT, env=environ, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        took, loaded = float(process.stdout.readline()), process.stdout.readline().strip()
+        began = time.monotonic()
+        assert process.wait(30) == 0
     return took, loaded, time.monotonic() - began
 
 
