@@ -88,7 +88,7 @@ def record(
     kind: str = INTERNAL,
     error: str = "",
     span_id: str = "",
-    **attributes: str | int | bool,
+    attributes: Mapping[str, str | int | bool] | None = None,
 ) -> None:
     """Tell of something that is over."""
     if not _sinks or trace_id is None:
@@ -97,7 +97,7 @@ def record(
     ended_ns = began_ns + round(timedelta(milliseconds=duration_ms).total_seconds() * 1_000_000_000)
     own = span_id or trace.new_span_id()
     hexed = trace_id.hex
-    _send(Span(name, hexed, own, _parent(hexed), began_ns, ended_ns, kind, error, attributes))
+    _send(Span(name, hexed, own, _parent(hexed), began_ns, ended_ns, kind, error, attributes or {}))
 
 
 def begin_request(trace_id: str) -> tuple[str, int]:

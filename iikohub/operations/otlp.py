@@ -57,12 +57,14 @@ class Exporter:
         self._tracer: Any = None
 
     def __call__(self, span: Span) -> None:
-        if self._tracer is None:
-            with self._starting:
-                self._tracer = self._tracer or self._start()
-        _hand_over(self._tracer, span)
+        _hand_over(self._tracer or self._started(), span)
 
-    def _start(self) -> Any:  # noqa: ANN401  # the SDK's, which may not be there
+    def _started(self) -> Any:  # noqa: ANN401  # the SDK's, which may not be there
+        with self._starting:
+            self._tracer = self._tracer or self._start()
+            return self._tracer
+
+    def _start(self) -> Any:  # noqa: ANN401  # as above
         from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
         from opentelemetry.sdk.resources import Resource
         from opentelemetry.sdk.trace import TracerProvider

@@ -163,6 +163,10 @@ class CallLog:
 
 
 def _tell_span(record: CallRecord) -> None:
+    facts: spans.Attributes = {
+        "http.response.status_code": record.http_status or 0,
+        "iikohub.attempt": record.attempt,
+    }
     spans.record(
         f"iiko {record.operation}",
         trace.current_uuid(),
@@ -170,7 +174,7 @@ def _tell_span(record: CallRecord) -> None:
         duration_ms=record.duration_ms,
         kind=spans.CLIENT,
         error=record.error or "",
-        **{"http.response.status_code": record.http_status or 0, "iikohub.attempt": record.attempt},
+        attributes=facts,
     )
 
 

@@ -71,7 +71,7 @@ def _tell_span(outcome: Outcome) -> None:
         kind=spans.PRODUCER,
         error=answer.error,
         span_id=outcome.claim.span_id,
-        **{"iikohub.id": delivery.pk, "http.response.status_code": answer.status or 0},
+        attributes={"iikohub.id": delivery.pk, "http.response.status_code": answer.status or 0},
     )
 
 

@@ -103,7 +103,11 @@ def _tell_spans(
             duration_ms=round(took_s * 1000),
             kind=spans.CONSUMER,
             error=str(Reason.ERROR) if is_failed else "",
-            **{"iikohub.id": event.id, "iikohub.type": event.event_type, "iikohub.batch": len(events)},
+            attributes={
+                "iikohub.id": event.id,
+                "iikohub.type": event.event_type,
+                "iikohub.batch": len(events),
+            },
         )
 
 
