@@ -18,7 +18,8 @@ from django.db import connection
 from core.database import db_clock
 
 _trace_id: ContextVar[str] = ContextVar("trace_id", default="")
-_caller_span_id: ContextVar[str] = ContextVar("caller_span_id", default="")
+_caller: ContextVar[tuple[str, str]] = ContextVar("caller", default=("", ""))
+"""The trace that a caller named last in this thread, and the caller's span."""
 
 # Version 00 has four fields; a later one may have more (W3C Trace Context, 3.2 and 3.2.4).
 _TRACEPARENT = re.compile(r"(?!ff)([0-9a-f]{2})-([0-9a-f]{32})-([0-9a-f]{16})-[0-9a-f]{2}(-.*)?")
@@ -76,7 +77,6 @@ def begun() -> Iterator[None]:
 
 def begin_request() -> Token[str]:
     """Begin the trace of a request, whatever is under way; to be ended in the same thread."""
-    _caller_span_id.set("")
     return _trace_id.set(new_id())
 
 
@@ -87,14 +87,14 @@ def end_request(begun: Token[str]) -> None:
 def adopt(header: str) -> None:
     """Go on with the trace of a caller who may name one; a header that is not valid changes nothing."""
     if (named := read_traceparent(header)) is not None:
-        trace_id, span_id = named
-        _trace_id.set(trace_id)
-        _caller_span_id.set(span_id)
+        _trace_id.set(named[0])
+        _caller.set(named)
 
 
 def caller_span_id() -> str:
     """Return the id of the span in which the caller made this request; empty where the caller named none."""
-    return _caller_span_id.get()
+    trace_id, span_id = _caller.get()
+    return span_id if trace_id == _trace_id.get() else ""
 
 
 def read_traceparent(header: str) -> tuple[str, str] | None:
