@@ -53,7 +53,7 @@ def start_sentry(dsn: str, environment: str) -> None:
         default_integrations=False,
         auto_enabling_integrations=False,
         shutdown_timeout=_FLUSH_S,
-        before_send=reduced,
+        before_send=reduced,  # type: ignore[arg-type]  # a dict, as the SDK's typed one is
         integrations=[
             LoggingIntegration(level=None, event_level=logging.ERROR),
             ExcepthookIntegration(),
