@@ -18,6 +18,7 @@ from django.utils.translation import gettext as _, gettext_lazy
 from attention.errors import BadMoment, NotDone, UnknownItem
 from attention.models.items import Act, AttentionEntry, AttentionItem
 from attention.rules.orders import NotListed
+from core import trace
 from core.display import ago_text
 from orders.mirror.unlisted import take_off_board
 
@@ -218,6 +219,7 @@ def _told(words: str, entry: AttentionEntry, now: datetime) -> str:
 
 def _done(item: AttentionItem, act: Act, by: Actor, now: datetime, note: str = "") -> AttentionItem:
     item.updated_at = now
+    trace.tell_database()
     item.save(update_fields=_WRITTEN)
     AttentionEntry.objects.create(item=item, act=act, at=now, actor=by.name, note=note.strip())
     return item

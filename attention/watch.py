@@ -20,6 +20,7 @@ from attention.rules.base import Finding, Limits, Rule
 from attention.rules.limits import limits_of
 from attention.rules.orders import subject_of
 from attention.rules.registry import RULES, rule_of
+from core import trace
 from core.database import db_clock
 from core.database.advisory_locks import AdvisoryLock, acquire
 
@@ -66,6 +67,7 @@ def watch(now: datetime | None = None, rules: Sequence[Rule] = RULES) -> Changes
 @transaction.atomic
 def _watch(now: datetime | None, rules: Sequence[Rule], failed: list[str]) -> Changes:
     acquire(AdvisoryLock.ATTENTION, "watch")
+    trace.tell_database()
     now = now or db_clock.now()
     changes = Changes(failed=failed)
     limits = limits_of(rules)

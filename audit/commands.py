@@ -9,6 +9,7 @@ from django.db import Error
 from audit.entries import record
 from audit.models import AuditEntry, Door, Outcome
 from audit.trail import CommandTrail, current, following
+from core.trace import begun
 
 logger = structlog.stdlib.get_logger(__name__)
 
@@ -29,7 +30,7 @@ class AuditedCommand(BaseCommand):
             return super().execute(*args, **options)
         self.is_dry = bool(options.get("dry_run"))
         trail = CommandTrail(Door.COMMAND, type(self).__module__.rpartition(".")[2])
-        with following(trail):
+        with begun(), following(trail):
             try:
                 said = super().execute(*args, **options)
             except CommandError:

@@ -9,6 +9,7 @@ from django.db.models import Model
 from audit.models import AuditEntry, Door, Outcome
 from audit.trail import Trail, current
 from audit.values import Values, subject_of, text_of
+from core import trace
 from core.database import db_clock
 from iiko_client.json_reader import sanitize
 
@@ -68,6 +69,7 @@ def record(
         door=trail.door,
         path=sanitize(trail.path)[:300],
         request_id=trail.request_id,
+        trace_id=trace.current_uuid(),
         act=act,
         subject=subject_of(target) if target is not None else "",
         subject_text=subject_text[:200] or (text_of(target) if target is not None else ""),

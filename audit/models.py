@@ -45,6 +45,8 @@ class AuditEntry(models.Model):
     door = models.CharField(_("by way of"), max_length=20, choices=Door)
     path = models.CharField(_("page or command"), max_length=300)
     request_id = models.UUIDField()
+    """The hub's own number of a request or command, which no caller chooses: its entries share it."""
+    trace_id = models.UUIDField(_("trace"), null=True, editable=False)
     act = models.CharField(pgettext_lazy("audit", "act"), max_length=80)
     subject = models.CharField(max_length=300, blank=True)
     """``app.model:id`` of the object; empty where the act has none."""
@@ -69,6 +71,7 @@ class AuditEntry(models.Model):
             models.Index(fields=["about", "id"], name="audit_about"),
             models.Index(fields=["organization_iiko_id", "id"], name="audit_organization"),
             models.Index(fields=["request_id"], name="audit_request"),
+            models.Index("trace_id", name="audit_trace", condition=models.Q(trace_id__isnull=False)),
         ]
 
     def __str__(self) -> str:

@@ -19,6 +19,7 @@ from django.db import models, transaction
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
+from core import spans, trace
 from core.errors import HubError
 from core.privacy.rows import PeopleQuerySet, PeopleRow
 from iiko_client.http.errors import IikoAuthFailed, IikoBusy, IikoError, IikoNotSent, IikoRejected
@@ -63,6 +64,8 @@ class OutboxRow(PeopleRow):
     created_at = models.DateTimeField(_("requested"))
     sent_at = models.DateTimeField(_("sent"), null=True)
     finished_at = models.DateTimeField(_("ended"), null=True)
+    trace_id = models.UUIDField(_("trace"), null=True, editable=False)
+    """Of the request that asked for it; what is done for it belongs to the same trace."""
 
     class Meta:
         abstract = True
@@ -135,6 +138,9 @@ def pause_after(pauses: Sequence[timedelta], tries: int) -> timedelta:
 class Outbox(ABC, Generic[RowT]):
     """Takes the steps of the rows of one table. Subclasses say how to ``send``, ``poll`` and ``recover``."""
 
+    name: str
+    """What a row is called in the spans of a trace."""
+
     lease: timedelta
     """A little longer than a step takes; then the worker that holds a row counts as dead."""
 
@@ -154,7 +160,10 @@ class Outbox(ABC, Generic[RowT]):
         claim = self.claim(row_id, clock())
         if claim is None:
             return None
-        return self.record(claim, self.take(claim, clock), clock())
+        with trace.following(claim.row.trace_id), spans.span(f"{self.name}.{claim.step.value}") as facts:
+            outcome = self.take(claim, clock)
+            facts |= {"iikohub.id": row_id, "iikohub.state": outcome.state, "iikohub.code": outcome.code}
+            return self.record(claim, outcome, clock())
 
     # --- what a subclass says ----------------------------------------------------------------------------
 

@@ -32,6 +32,7 @@ from outbound.api.examples import DELIVERY, SUBSCRIPTION, WITH_SECRET
 _RESTAURANT = "6b1f2f0c-3d5e-4a7b-9c8d-0e1f2a3b4c5d"
 _ORDER = "3c5e7a91-b2d4-4f60-8172-93a4b5c6d7e8"
 _CORRELATION = "e4f5a6b7-c8d9-4e0f-a1b2-c3d4e5f6a7b8"
+_TRACE = "019cec9d1e1c7a41b5f2c6d80394e7aa"
 _COURIER = "7d8e9fa0-b1c2-4d3e-8f40-516273849500"
 _PRODUCT = "2b3c4d5e-6f70-4182-93a4-b5c6d7e8f901"
 _GROUP = "5a6b7c8d-9e0f-4112-8334-455667788990"
@@ -150,6 +151,7 @@ WORDS: dict[str, object] = {
     "params": {"status": "OnWay", "delivered_at": None},
     "phase": "read",
     "correlation_id": _CORRELATION,
+    "trace_id": _TRACE,
     "error": None,
     "confirmed_by": "status",
     "requested_by": "API: shop",

@@ -14,6 +14,7 @@ from django.utils.translation import gettext_lazy as _
 
 from iiko_client.units import MinorUnits, NotMoney, to_minor
 from iikohub.configuration.addresses import base_url, host_names, host_of, origins_of, trusted_origins
+from iikohub.configuration.collectors import check_collector, check_dsn
 from iikohub.configuration.secrets import kept_secret, make_credentials_key, make_secret_key
 from iikohub.operations.logs import LOG_FORMATS, configure_structlog, logging_config
 from iikohub.pages.unfold import UNFOLD  # noqa: F401  # a setting of its own file
@@ -46,6 +47,17 @@ def _amount_minor(name: str, default: str) -> int:
     if minor < 0:
         raise ImproperlyConfigured(f"{name} must be an amount such as 5000 or 5000.50, not {text!r}.")
     return minor
+
+
+def _share(name: str, *, default: float) -> float:
+    text = env.str(name, default="").strip()
+    try:
+        value = float(text) if text else default
+    except ValueError:
+        value = -1.0
+    if not 0 <= value <= 1:
+        raise ImproperlyConfigured(f"{name} must be a number from 0 to 1, such as 0.1, not {text!r}.")
+    return value
 
 
 def _flag(name: str, *, default: bool) -> bool:
@@ -390,5 +402,16 @@ LOG_FORMAT = env.str("LOG_FORMAT", default="").lower() or "auto"
 if LOG_FORMAT not in LOG_FORMATS:
     raise ImproperlyConfigured(f"LOG_FORMAT must be one of {', '.join(LOG_FORMATS)}, not {LOG_FORMAT!r}.")
 LOGGING = logging_config(LOG_FORMAT)
+
+# --- what is told to others ------------------------------------------------------------------------
+
+# Where errors go; empty: nowhere, and nothing of it is loaded (iikohub/operations/sentry.py).
+SENTRY_DSN = check_dsn(env.str("SENTRY_DSN", default="").strip())
+SENTRY_ENVIRONMENT = env.str("SENTRY_ENVIRONMENT", default="") or "production"
+# Where spans go, as OpenTelemetry names it; empty: nowhere, as above (iikohub/operations/otlp.py).
+OTEL_EXPORTER_OTLP_ENDPOINT = check_collector(env.str("OTEL_EXPORTER_OTLP_ENDPOINT", default="").strip())
+OTEL_EXPORTER_OTLP_HEADERS = env.str("OTEL_EXPORTER_OTLP_HEADERS", default="")
+OTEL_SERVICE_NAME = env.str("OTEL_SERVICE_NAME", default="") or "iikohub"
+OTEL_TRACES_SAMPLER_ARG = _share("OTEL_TRACES_SAMPLER_ARG", default=1.0)
 LOGGING_CONFIG = "logging.config.dictConfig"
 configure_structlog()

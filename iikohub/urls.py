@@ -18,6 +18,7 @@ urlpatterns = [
     path("admin/first-steps/", include("iikohub.first_steps.urls")),
     path("admin/login/", sign_in, name="sign-in"),
     path("admin/two-steps/", include("iikohub.sign_in.urls")),
+    path("admin/trace/", include("iikohub.trace.urls")),
     path("admin/", admin.site.urls),
     path("console/", include("console.urls")),
     path("i18n/", include("django.conf.urls.i18n")),

@@ -301,6 +301,7 @@ class LoyaltyOperation(OutboxRow):
             models.Index("organization", "id", name="loyalty_operations_organiz"),
             models.Index("id", name="loyalty_operations_open", condition=Q(state__in=OPEN_STATES)),
             models.Index("order", name="loyalty_operations_order", condition=Q(order__isnull=False)),
+            models.Index("trace_id", name="loyalty_operations_trace", condition=Q(trace_id__isnull=False)),
             models.Index("hold", name="loyalty_operations_hold", condition=Q(hold__isnull=False)),
             models.Index(
                 "transaction_id", name="loyalty_operations_transaction", condition=~Q(transaction_id="")

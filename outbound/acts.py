@@ -11,6 +11,7 @@ from django.utils.translation import gettext as _
 from requests.utils import requote_uri
 
 from audit.entries import record as record_act
+from core import trace
 from core.database import db_clock
 from iiko_client.http.addresses import NotPublic, check_public_url
 from outbound.errors import BadAddress, NotActive, TooManyTests, TooOld
@@ -213,6 +214,7 @@ def _make_test(subscription: Subscription) -> Claim:
         entity_id=str(uuid4()),
         row_id=subscription.pk,
         occurred_at=now,
+        trace_id=trace.current_uuid(),
         position=position,
     )
     delivery = Delivery.objects.create(

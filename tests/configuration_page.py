@@ -28,6 +28,7 @@ _SECTION = re.compile(r"# --- (.+?) -+")
 _ASSIGNMENT = re.compile(r"#?([A-Z][A-Z0-9_]*)=(.*)")
 _TYPES = {
     "_flag": "1 or 0",
+    "_share": "number, from 0 to 1",
     "_amount_minor": "amount, such as 5000 or 5000.50",
     "env.list": "list, separated by commas",
     "env.str": "text",

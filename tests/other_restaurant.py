@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 from django.contrib.auth.models import Group, User
 from django.db import models
@@ -15,6 +15,7 @@ from attention.models.channels import Channel, Kind, Notification, SendState
 from attention.models.items import Act, AttentionEntry, AttentionItem, RuleSetting, Severity
 from audit.models import ActorKind, AuditEntry, Door, Outcome
 from console.models import SeenOrder
+from core.trace import new_id
 from hall.models import Reserve, TableOrder
 from iikohub.models import ZoneConfirmation
 from loyalty.models import (
@@ -51,8 +52,11 @@ def other_restaurant() -> dict[str, Any]:
     """Make it; returns a row of each model by the model's label."""
     rows: dict[str, Any] = {}
 
+    traced = {"trace_id": UUID(new_id())}
+
     def make(model: type[models.Model], **own: Any) -> Any:
-        row = model._default_manager.create(**(_texts(model, own) | own))
+        has_trace = any(field.name == "trace_id" for field in model._meta.concrete_fields)
+        row = model._default_manager.create(**(_texts(model, own) | (traced if has_trace else {}) | own))
         rows[model._meta.label_lower] = row
         return row
 

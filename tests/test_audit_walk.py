@@ -27,7 +27,7 @@ Patterns = list[URLPattern | URLResolver]
 
 ONLY_READS = {
     *("home", "docs", "schema", "unknown-address", "healthz", "readyz", "metrics"),
-    *("first_steps:steps", "admin:index", "admin:search", "admin:autocomplete", "admin:jsi18n"),
+    *("trace", "first_steps:steps", "admin:index", "admin:search", "admin:autocomplete", "admin:jsi18n"),
     *("admin:view_on_site", "admin:app_list", "admin:password_change_done", "admin:"),
     *("admin:organizations_stoplistitem_totals", "admin:orders_order_asked", "admin:orders_order_live"),
     *("admin:orders_ordercommand_live", "admin:webhooks_webhookevent_live"),

@@ -78,6 +78,7 @@ ROWS: dict[str, tuple[str, ...]] = {
     "admin:outbound_subscription_enable": ("outbound.subscription",),
     "admin:outbound_subscription_redeliver": ("outbound.subscription",),
     "admin:outbound_delivery_redeliver": ("outbound.delivery",),
+    "trace": ("webhooks.webhookevent.trace_id",),
     "first_steps:register-one": ("organizations.organization",),
     "console:order": ("orders.order",),
     "console:seen": ("orders.order",),

@@ -326,7 +326,7 @@ def test_pages_ask_who_it_is() -> None:
     pages = {
         name
         for resolver in get_resolver().url_patterns
-        if str(resolver.pattern) in {"admin/", "admin/first-steps/", "console/"}
+        if str(resolver.pattern) in {"admin/", "admin/first-steps/", "admin/trace/", "console/"}
         for name in names(resolver.url_patterns)  # type: ignore[union-attr]  # a resolver
     }
     everybody = set(names(get_resolver().url_patterns)) - api_names() - pages
@@ -338,6 +338,7 @@ def test_pages_ask_who_it_is() -> None:
         "orders/order/1/change/",
         "auth/user/1/password/",
         "search/",
+        f"trace/{'1' * 32}/",
         "nothing/",
     ):
         for method in ("get", "post"):

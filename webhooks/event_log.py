@@ -9,9 +9,11 @@ import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
+from uuid import UUID
 
 import structlog
 
+from core import trace
 from core.request_id import request_id
 from iiko_client.models.events import SOI, Envelope
 from iiko_client.units import MinorUnits, to_major
@@ -77,7 +79,13 @@ def log_received(envelopes: Iterable[Envelope]) -> None:
 
 
 def log_applied(
-    facts: EventFacts, *, event_pk: int, event_type: str, event_format: str, organization_id: str
+    facts: EventFacts,
+    *,
+    event_pk: int,
+    event_type: str,
+    event_format: str,
+    organization_id: str,
+    trace_id: UUID | None,
 ) -> None:
     """Log an event that changed the mirror."""
     amount = None if facts.amount_minor is None else f"{to_major(facts.amount_minor):.2f}"
@@ -92,6 +100,7 @@ def log_applied(
         status=facts.status,
         amount=amount,
         amount_minor=facts.amount_minor,
+        **({"trace_id": trace_id.hex} if trace_id else {}),
         event=f"{prefix} {event_type} - {_SUBJECTS.get(event_type, 'заказ')} "
         f"{facts.external_id or '-'} (iiko: {facts.iiko_id or '-'}), "
         f"статус: {facts.status or '-'}, сумма: {amount or '-'}",
@@ -106,6 +115,8 @@ def _write(**event: object) -> None:
     event |= {"level": "info", "logger": __name__}
     if own := request_id.get():
         event["request_id"] = own
+    if own := trace.current_id():
+        event["trace_id"] = own
     record = logging.LogRecord.__new__(logging.LogRecord)
     vars(record).update(_COMMON, msg=_add_moment(_logger, "info", event), created=time.time())  # noqa: TID251  # a log tells the machine's time
     _logger.handle(record)

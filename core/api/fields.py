@@ -27,6 +27,14 @@ class IikoIdField(serializers.CharField):
         return text
 
 
+class TraceIdField(serializers.CharField):
+    """The id of a trace as ``traceparent`` writes it; ``source`` is the column."""
+
+    def __init__(self, source: str = "trace_id") -> None:
+        words = "Of the trace that it belongs to: the request or webhook it came from, and all that followed."
+        super().__init__(source=f"{source}.hex", read_only=True, allow_null=True, help_text=words)
+
+
 class MomentField(serializers.DateTimeField):
     """A moment of ISO 8601; without an offset it is UTC."""
 

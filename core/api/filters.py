@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from datetime import date, datetime
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from django import forms
 from django.core.exceptions import ValidationError as BadValue
 from django.db.models import Model, QuerySet
 from django.http import QueryDict
 from django.utils.translation import gettext as _
-from django_filters import BooleanFilter, CharFilter, IsoDateTimeFilter, MultipleChoiceFilter
+from django_filters import BooleanFilter, CharFilter, IsoDateTimeFilter, MultipleChoiceFilter, UUIDFilter
 from django_filters.fields import IsoDateTimeField
 from django_filters.rest_framework import DjangoFilterBackend
 from rest_framework.exceptions import ValidationError
@@ -59,6 +59,14 @@ class _MomentFormField(IsoDateTimeField):
             return checked_moment(moment) if moment else None
         except ValueError as error:
             raise BadValue(NO_MOMENT, code="no_moment") from error
+
+
+class TraceIdFilter(UUIDFilter):
+    """Rows of one trace; the id as ``X-Trace-ID`` has it, or as a UUID."""
+
+    def __init__(self, field_name: str = "trace_id", **options: Any) -> None:
+        words = "32 hexadecimal digits, as `X-Trace-ID` has them: rows of one trace."
+        super().__init__(field_name=field_name, help_text=words, **options)
 
 
 class MomentFilter(IsoDateTimeFilter):

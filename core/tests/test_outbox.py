@@ -43,6 +43,7 @@ class Row:
     iiko_id: str = ""
     next_attempt_at: datetime | None = None
     sent_at: datetime | None = None
+    trace_id: None = None
 
     @property
     def is_final(self) -> bool:
@@ -55,6 +56,8 @@ class Row:
 @dataclass
 class Parcels(Outbox[Any]):
     """``answer`` is what the next call comes to: an outcome, or an error."""
+
+    name = "parcel"
 
     table: dict[int, Row] = field(default_factory=dict)
     answer: Callable[[], StepOutcome] = lambda: StepOutcome(SENT, SECOND, iiko_id="A")

@@ -25,6 +25,7 @@ from audit.trail import current
 from core.admin.base import Context, MirrorAdmin
 from core.admin.export import Exporting
 from core.admin.filters import Choice, ChoicesFilter, Rows, choices_filter
+from core.admin.trace_link import trace_link
 from core.database import db_clock
 from core.display import EMPTY, badge, clock, clock_reading, stacked, truncated
 from core.redaction import MASK
@@ -220,6 +221,7 @@ class AuditEntryAdmin(Exporting[AuditEntry], MirrorAdmin[AuditEntry]):
             (pgettext("audit", "Program"), row.user_agent),
             (_("Code of the refusal"), row.code),
             (_("Number of the request"), row.request_id),
+            (_("Trace"), trace_link(row.trace_id)),
         ]
         others = AuditEntry.objects.filter(request_id=row.request_id).exclude(pk=row.pk).order_by("id")
         seen = self.get_queryset(request).filter(pk__in=others)[:50]
@@ -262,8 +264,12 @@ class AuditEntryAdmin(Exporting[AuditEntry], MirrorAdmin[AuditEntry]):
 
     @admin.display(description=_("outcome"))
     def result(self, entry: AuditEntry) -> SafeString:
-        outcome = Outcome(entry.outcome)
-        return stacked(badge(_BADGES[outcome], capfirst(str(outcome.label))), entry.code)
+        return stacked(outcome_badge(entry), entry.code)
+
+
+def outcome_badge(entry: AuditEntry) -> SafeString:
+    outcome = Outcome(entry.outcome)
+    return badge(_BADGES[outcome], capfirst(str(outcome.label)))
 
 
 def _object_link(entry: AuditEntry) -> SafeString | str:

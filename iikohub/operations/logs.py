@@ -16,6 +16,7 @@ import structlog
 from django.http import HttpRequest
 from structlog.typing import EventDict, Processor, WrappedLogger
 
+from core import trace
 from core.request_id import request_id
 
 
@@ -30,15 +31,18 @@ def without_query(_logger: WrappedLogger, _method: str, event: EventDict) -> Eve
     return event
 
 
-def with_request_id(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
+def with_ids(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
+    """Name the request that is being answered, and the trace that it or a job belongs to."""
     if own := request_id.get():
         event["request_id"] = own
+    if own := trace.current_id():
+        event["trace_id"] = own
     return event
 
 
 SHARED_PROCESSORS: list[Processor] = [
     structlog.contextvars.merge_contextvars,
-    with_request_id,
+    with_ids,
     structlog.stdlib.add_log_level,
     structlog.stdlib.add_logger_name,
     structlog.processors.TimeStamper(fmt="iso", utc=True),

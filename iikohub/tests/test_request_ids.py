@@ -53,7 +53,10 @@ def test_web_server_answers_with_it_and_logs_it_and_worker_names_its_jobs(tmp_pa
         hub.start_worker()
         wait_until(lambda: any("job" in line and line["event"] == "task.done" for line in log_of(hub)))
 
-    ids = {line["event"].split(":")[0]: line.get("request_id") for line in log_of(hub)}
+    lines = {line["event"].split(":")[0]: line for line in log_of(hub)}
+    traces = [lines[name]["trace_id"] for name in ("[WEBHOOK] Получено событие", "task.done")]
+    assert all(MADE.fullmatch(one) for one in traces)
+    ids = {name: line.get("request_id") for name, line in lines.items()}
     assert ids["[WEBHOOK] Получено событие"] == "webhook-1"
     assert ids["inbox.token_refused"] == "webhook-2"
     assert ids["task.done"] is None

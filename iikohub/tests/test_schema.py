@@ -172,6 +172,7 @@ def test_filters_are_those_of_the_contract(schema: dict[str, Any]) -> None:
         "organization_id",
         "order_external_id",
         "correlation_id",
+        "trace_id",
         "reason",
         "processing_error",
         "source",
@@ -186,7 +187,7 @@ def test_filters_are_those_of_the_contract(schema: dict[str, Any]) -> None:
         *("skip", "cursor", "limit"),
     }
     assert parameters(schema, "/api/v1/deliveries") == {
-        *("subscription", "state", "event_type", "organization_id", "since", "until"),
+        *("subscription", "state", "event_type", "organization_id", "trace_id", "since", "until"),
         *("skip", "cursor", "limit"),
     }
     assert parameters(schema, "/api/v1/logs") == {
@@ -194,6 +195,7 @@ def test_filters_are_those_of_the_contract(schema: dict[str, Any]) -> None:
         "organization_id",
         "order_id",
         "correlation_id",
+        "trace_id",
         "failed",
         "bodies",
         "slow_ms",

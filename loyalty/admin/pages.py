@@ -17,6 +17,7 @@ from django.utils.translation import gettext, gettext_lazy as _, pgettext
 from core.access import visible_to
 from core.admin.base import Context, MirrorAdmin
 from core.admin.filters import States, choices_filter, states_filter
+from core.admin.trace_link import trace_link
 from core.database import db_clock
 from core.display import EMPTY, clock, stacked, truncated
 from core.privacy.rights import sees_guests
@@ -343,6 +344,7 @@ def _facts(request: HttpRequest, operation: LoyaltyOperation) -> list[tuple[obje
         (_("Requested by"), operation.requested_by),
         (_("Transaction in iiko"), _mono(operation.transaction_id)),
         (_("Marker"), _mono(operation.marker)),
+        (_("Trace"), trace_link(operation.trace_id) or EMPTY),
     ]
     if operation.state == OperationState.CANCELLED:
         facts += [

@@ -3,7 +3,7 @@
 import django_filters as filters
 from django.db.models import QuerySet
 
-from core.api.filters import ChoicesFilter, IikoIdFilter, MomentFilter, StrictBooleanFilter
+from core.api.filters import ChoicesFilter, IikoIdFilter, MomentFilter, StrictBooleanFilter, TraceIdFilter
 from loyalty.models import LoyaltyOperation, LoyaltyOperationQuerySet, OperationKind, OperationState
 
 
@@ -13,6 +13,7 @@ class OperationFilter(filters.FilterSet):
     wallet_id = IikoIdFilter(field_name="wallet__iiko_id")
     order_id = filters.NumberFilter(min_value=1, max_value=2**63 - 1, help_text="The hub's id.")
     transaction_id = IikoIdFilter()
+    trace_id = TraceIdFilter()
     kind = ChoicesFilter(choices=OperationKind.choices)
     state = ChoicesFilter(choices=OperationState.choices)
     open_holds = StrictBooleanFilter(

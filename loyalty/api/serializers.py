@@ -5,7 +5,7 @@ from typing import Any
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from core.api.fields import IikoIdField
+from core.api.fields import IikoIdField, TraceIdField
 from core.api.strict import StrictSerializer
 from core.database import db_clock
 from loyalty.models import Customer, LoyaltyOperation, Wallet, WalletKind
@@ -164,6 +164,7 @@ class OperationSerializer(serializers.ModelSerializer[LoyaltyOperation]):
     cancelled_by = serializers.CharField(
         read_only=True, help_text="Who cancelled it; empty unless `cancelled`."
     )
+    trace_id = TraceIdField()
 
     class Meta:
         model = LoyaltyOperation
@@ -181,6 +182,7 @@ class OperationSerializer(serializers.ModelSerializer[LoyaltyOperation]):
             "order_id",
             "transaction_id",
             "hold_transaction_id",
+            "trace_id",
             "error",
             "confirmed_by",
             "requested_by",

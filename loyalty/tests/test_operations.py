@@ -64,6 +64,7 @@ def test_topup_is_stored_sent_once_and_confirmed(client: Client, iiko: Simulated
         "order_id": None,
         "transaction_id": "",
         "hold_transaction_id": None,
+        "trace_id": None,
         "error": None,
         "confirmed_by": "",
         "requested_by": "API: shop",

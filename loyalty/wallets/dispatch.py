@@ -73,6 +73,7 @@ class WalletOutbox(Outbox[LoyaltyOperation]):
     the end of each lease: whoever dies with an operation must not keep the wallet waiting for the next sweep.
     """
 
+    name = "loyalty_operation"
     lease = LEASE
     pauses = _PAUSES
     held_up_code = "held_up"

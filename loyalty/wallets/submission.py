@@ -13,6 +13,7 @@ from django.conf import settings
 from django.db import transaction
 from django.db.models import Q
 
+from core import trace
 from core.idempotency import IdempotencyKeys
 from core.values.ids import searchable_id
 from iiko_client.units import MinorUnits, to_major
@@ -255,6 +256,7 @@ def _write(
         requested_by=by.name[:200],
         user=by.user,
         created_at=now,
+        trace_id=trace.current_uuid(),
     )
     record(operation, "", now=now, actor=by.name)
     jobs.call_worker(operation.pk, now)

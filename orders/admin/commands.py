@@ -20,6 +20,7 @@ from core.admin.base import Context, MirrorAdmin
 from core.admin.filters import Choice, States, choices_filter, state_choices, states_filter
 from core.admin.list_links import FILTERS
 from core.admin.live import LiveList
+from core.admin.trace_link import trace_link
 from core.database import db_clock
 from core.display import EMPTY, clock, span_text, stacked, truncated
 from core.errors import HubError
@@ -298,6 +299,7 @@ def _facts(command: OrderCommand, request: HttpRequest) -> list[tuple[str, Any]]
         facts.append((gettext("Took"), span_text(command.finished_at - command.created_at)))
     facts.append((gettext("Polls"), str(command.poll_count)))
     facts.append((gettext("Correlation id"), command.correlation_id or EMPTY))
+    facts.append((gettext("Trace"), trace_link(command.trace_id) or EMPTY))
     if event := _event_link(command, request):
         facts.append((gettext("Shown by"), event))
     return facts

@@ -5,6 +5,7 @@ from typing import Any
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
+from core.api.fields import TraceIdField
 from orders.actions.registry import action_of
 from orders.commands.refusals import meaning
 from orders.models.command import OrderCommand
@@ -28,6 +29,7 @@ class CommandSerializer(serializers.ModelSerializer[OrderCommand]):
         help_text="Of a discount alone: iiko's id of the order made in place of this one.",
     )
     error = serializers.SerializerMethodField(help_text="null unless something went wrong.")
+    trace_id = TraceIdField()
 
     class Meta:
         model = OrderCommand
@@ -40,6 +42,7 @@ class CommandSerializer(serializers.ModelSerializer[OrderCommand]):
             "params",
             "new_iiko_order_id",
             "correlation_id",
+            "trace_id",
             "error",
             "confirmed_by",
             "requested_by",

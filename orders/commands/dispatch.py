@@ -49,6 +49,7 @@ class CommandOutbox(Outbox[OrderCommand]):
     one of them found counts only while its claim is the last: the next phase depends on it.
     """
 
+    name = "command"
     lease = LEASE
     pauses = PAUSES
 

@@ -11,6 +11,7 @@ import structlog
 from django.db import transaction
 from django.utils.translation import gettext as _
 
+from core import trace
 from orders.actions.base import A, Action, AnyAction, P
 from orders.actions.discount.saga import MIDWAY
 from orders.actions.registry import action_of
@@ -59,6 +60,7 @@ def request(action: Action[A, P], asked: A, *, order_id: int, by: Requester, now
             user=by.user,
             created_at=now,
             phase=meant.first_phase,
+            trace_id=trace.current_uuid(),
         )
         logger.info("command.asked", command_pk=command.pk, order_pk=order.pk, kind=str(meant.kind))
         record(command, None, CommandState.PENDING, now=now, actor=command.requested_by)

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
+from uuid import UUID
 
 from django.db import connection, transaction
 from django.db.models import Q
@@ -40,6 +41,7 @@ _WRITTEN = (
     "refusal_acknowledged_at",
     "refusal_acknowledged_by",
     "unknown_to_iiko_at",
+    "trace_id",
     "updated_at",
 )
 
@@ -58,6 +60,7 @@ class OrderReport:
     happened_at: datetime | None
     fallback_restaurant_name: str | None = None
     is_replay: bool = False
+    trace_id: UUID | None = None
 
 
 class Outcome(StrEnum):
@@ -83,6 +86,8 @@ class _Row(PrecedenceRow[Order]):
         self.timeline = TimelineBuilder(order, self.precedences)
         self.event_id: int | None = None
         """The last event that counted for it."""
+        self.trace_id: UUID | None = None
+        """The trace of that event."""
 
     def identify(self, iiko_order_id: str) -> None:
         """Set iiko's id, which never changes, so that the oldest message may bring it."""
@@ -153,7 +158,7 @@ def apply_reports(reports: Sequence[OrderReport], *, now: datetime) -> dict[int,
         rows.know(row)
         outcomes[report.event_id] = Applied(row.order.pk, outcome, row.is_without_guest)
         if outcome is Outcome.APPLIED:
-            row.event_id = report.event_id
+            row.event_id, row.trace_id = report.event_id, report.trace_id
     _write(rows, duplicates, times)
     changed = [row for row in rows.all.values() if row.is_changed]
     events = {row.order.pk: row.event_id for row in changed if row.event_id is not None}
@@ -342,4 +347,5 @@ def _columns(row: _Row, times: Iterator[datetime]) -> dict[str, Any]:
     order.field_precedence = row.precedences.packed(MIRRORED)
     if row.is_changed:
         order.updated_at = next(times)
+        order.trace_id = row.trace_id
     return {"id": order.pk} | {name: getattr(order, name) for name in _WRITTEN}

@@ -14,6 +14,7 @@ import structlog
 from django.db import transaction
 from django.db.models import Q
 
+from core import trace
 from core.mirror.change_feed import change_times
 from iiko_client.models.order_lines import iso
 from orders.commands.transitions import HUB
@@ -85,8 +86,8 @@ def _set(orders: OrderQuerySet, unknown_since: datetime | None, *, now: datetime
         before, order.unknown_to_iiko_at = order.unknown_to_iiko_at, unknown_since
         if unknown_since is None:
             order.not_listed_since = None
-        order.updated_at = next(times)
-        order.save(update_fields=["unknown_to_iiko_at", "not_listed_since", "updated_at"])
+        order.updated_at, order.trace_id = next(times), trace.current_uuid()
+        order.save(update_fields=["unknown_to_iiko_at", "not_listed_since", "trace_id", "updated_at"])
         TimelineEntry.objects.create(
             order=order,
             what=UNKNOWN_TO_IIKO,

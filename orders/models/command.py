@@ -148,6 +148,7 @@ class OrderCommand(OutboxRow):
                 name="order_commands_event",
                 condition=Q(confirmed_event_id__isnull=False),
             ),
+            models.Index("trace_id", name="order_commands_trace", condition=Q(trace_id__isnull=False)),
         ]
 
     def __str__(self) -> str:

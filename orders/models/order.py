@@ -268,6 +268,8 @@ class Order(PeopleRow):
     personal_data_removed_at = models.DateTimeField(_("guest removed"), null=True, editable=False)
     # From core.mirror.change_feed alone: integrators read the changes in its order.
     updated_at = models.DateTimeField(_("changed"))
+    trace_id = models.UUIDField(_("trace"), null=True, editable=False)
+    """Of what changed it last. Whoever changes what integrators are told of sets it: a trigger reads it."""
 
     objects = OrderQuerySet.as_manager()
 

@@ -43,6 +43,7 @@ COMMAND_FIELDS = {
     "state",
     "params",
     "correlation_id",
+    "trace_id",
     "error",
     "confirmed_by",
     "requested_by",

@@ -29,6 +29,7 @@ from core.admin.filters import (
     states_filter,
 )
 from core.admin.json_text import pretty_json
+from core.admin.trace_link import trace_link
 from core.database import db_clock
 from core.display import EMPTY, badge, clock, stacked, truncated
 from core.privacy.rights import sees_all_guests
@@ -158,6 +159,7 @@ class ApiCallAdmin(MirrorAdmin[ApiCall]):
             (gettext("Command"), _command_link(row, request)),
             (gettext("Restaurant's iiko id"), row.organization_id),
             (gettext("Correlation id"), row.correlation_id),
+            (gettext("Trace"), trace_link(row.trace_id)),
         ]
         return {
             "title": row.operation,

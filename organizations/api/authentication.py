@@ -6,6 +6,7 @@ from rest_framework.authentication import BaseAuthentication
 from rest_framework.exceptions import AuthenticationFailed
 from rest_framework.request import Request
 
+from core import trace
 from core.client_address import client_address
 from core.database import db_clock
 from organizations.models.api_keys import ApiKey
@@ -23,6 +24,8 @@ class ApiKeyAuthentication(BaseAuthentication):
             return None
         row = self._open(key.strip())
         row.note_use(db_clock.now(), client_address(request.META))
+        # Of a stranger, or of a browser, nothing is taken: the trace is the hub's own.
+        trace.adopt(request.META.get("HTTP_TRACEPARENT", ""))
         return AnonymousUser(), row
 
     def _open(self, key: str) -> ApiKey:

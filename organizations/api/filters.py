@@ -7,7 +7,7 @@ import django_filters as filters
 from django.db.models import QuerySet
 from django.utils import timezone
 
-from core.api.filters import IikoIdFilter, MomentFilter, StrictBooleanFilter, TextsFilter
+from core.api.filters import IikoIdFilter, MomentFilter, StrictBooleanFilter, TextsFilter, TraceIdFilter
 from core.database import db_clock
 from organizations.models.connection import CALL_BODIES, ApiCall, ApiCallQuerySet
 from organizations.models.stop_lists import StopListItem, StopListItemQuerySet
@@ -32,6 +32,7 @@ class CallFilter(filters.FilterSet):
     organization_id = IikoIdFilter()
     order_id = IikoIdFilter(help_text="iiko's id of the order the call is about.")
     correlation_id = IikoIdFilter()
+    trace_id = TraceIdFilter()
     failed = StrictBooleanFilter(method="by_failure")
     slow_ms = filters.NumberFilter(
         field_name="duration_ms", lookup_expr="gte", min_value=0, help_text="Took so long or longer."

@@ -6,6 +6,7 @@ from typing import Any
 
 from rest_framework import serializers
 
+from core.api.fields import TraceIdField
 from core.database import db_clock
 from organizations.models.connection import CALL_BODIES, ApiCall
 from organizations.models.dictionaries import Courier
@@ -27,6 +28,7 @@ CALL_FIELDS = (
     "http_status",
     "duration_ms",
     "correlation_id",
+    "trace_id",
     "error",
     "error_code",
     "requested_by",
@@ -96,6 +98,8 @@ class CourierSerializer(serializers.ModelSerializer[Courier]):
 
 
 class CallSerializer(serializers.ModelSerializer[ApiCall]):
+    trace_id = TraceIdField()
+
     class Meta:
         model = ApiCall
         fields: tuple[str, ...] = CALL_FIELDS

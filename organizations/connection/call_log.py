@@ -14,10 +14,12 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from uuid import UUID
 
 from django.conf import settings
 from django.db import DatabaseError, InterfaceError, connection, transaction
 
+from core import spans, trace
 from core.database import db_clock
 from core.redaction import mask
 from iiko_client import json_reader
@@ -68,6 +70,7 @@ def asked_by(name: str, *, command_id: int | None = None) -> Iterator[None]:
 class _Note:
     login_id: int
     asker: Asker
+    trace_id: UUID | None
     record: CallRecord = field(repr=False)
 
 
@@ -89,8 +92,9 @@ class CallLog:
 
     def note(self, login_id: int, record: CallRecord) -> None:
         """Queue a record and return at once; for ``Transport(on_call=…)``."""
+        _tell_span(record)
         try:
-            self._queue.put_nowait(_Note(login_id, _asked_by.get(), record))
+            self._queue.put_nowait(_Note(login_id, _asked_by.get(), trace.current_uuid(), record))
         except queue.Full:
             self.dropped += 1
             if self.dropped == 1 or self.dropped % LONGEST_QUEUE == 0:
@@ -158,6 +162,22 @@ class CallLog:
             connection.close()
 
 
+def _tell_span(record: CallRecord) -> None:
+    facts: spans.Attributes = {
+        "http.response.status_code": record.http_status or 0,
+        "iikohub.attempt": record.attempt,
+    }
+    spans.record(
+        f"iiko {record.operation}",
+        trace.current_uuid(),
+        began_at=record.started_at,
+        duration_ms=record.duration_ms,
+        kind=spans.CLIENT,
+        error=record.error or "",
+        attributes=facts,
+    )
+
+
 def _write(notes: Sequence[_Note]) -> int:
     """Insert a batch; where it is refused, one by one, and what is refused then without its bodies."""
     calls = [_call(note) for note in notes]
@@ -206,6 +226,7 @@ def _call(note: _Note) -> ApiCall:
         error_code=sanitize(record.error_code or "")[:100],
         requested_by=sanitize(note.asker.name)[:200],
         command_id=note.asker.command_id,
+        trace_id=note.trace_id,
         attempt=record.attempt,
         started_at=record.started_at,
     )

@@ -161,6 +161,7 @@ class ApiCall(PeopleRow):
     requested_by = models.CharField(_("asked by"), max_length=200, blank=True)
     command_id = models.BigIntegerField(_("command"), null=True)
     """The command on an order that it was made for; its table lies above this app, so no foreign key."""
+    trace_id = models.UUIDField(_("trace"), null=True, editable=False)
     attempt = models.PositiveSmallIntegerField(_("attempt"), default=1)
     started_at = models.DateTimeField(_("started"))
 
@@ -186,6 +187,7 @@ class ApiCall(PeopleRow):
             models.Index(
                 "command_id", "id", name="iiko_api_calls_command", condition=Q(command_id__isnull=False)
             ),
+            models.Index("trace_id", name="iiko_api_calls_trace", condition=Q(trace_id__isnull=False)),
         ]
 
     def __str__(self) -> str:

@@ -17,6 +17,7 @@ from django.db import connection, transaction
 from django.db.models import Exists, OuterRef, Q
 from procrastinate.contrib.django import app
 
+from core import trace
 from core.database.sql_bulk import encode
 from core.errors import HubError
 from core.outbox import Clock, pause_after
@@ -265,6 +266,7 @@ def _record(claim: _Claim, answer: StopLists | IikoError | HubError, now: dateti
     if not isinstance(answer, StopLists):
         _store_failure(reading, answer, now)
         return
+    trace.tell_database()
     read = keep_lists(answer, asked=claim.asked, at=claim.at)
     reading.read_at = claim.at
     if answer.is_whole and all(one.is_whole for one in answer.lists):

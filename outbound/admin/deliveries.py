@@ -20,6 +20,7 @@ from core.access import visible_to
 from core.admin.base import Context, MirrorAdmin
 from core.admin.filters import Choice, choices_filter
 from core.admin.list_links import keep_filters
+from core.admin.trace_link import trace_link
 from core.database import db_clock
 from core.display import EMPTY, clock, stacked, truncated
 from core.errors import HubError
@@ -101,6 +102,7 @@ class DeliveryAdmin(MirrorAdmin[Delivery]):
             (gettext("Attempts"), row.attempts),
             *([(gettext("Next attempt"), self._clock(row.next_attempt_at, row))] if self._waits(row) else []),
             ("webhook-id", row.message_id),
+            *([(gettext("Trace"), trace_link(row.event.trace_id))] if row.event.trace_id else []),
         ]
 
     def _waits(self, row: Delivery) -> bool:

@@ -48,6 +48,7 @@ DELIVERY: JsonObject = {
     "event_type": "order.status_changed",
     "organization_id": _ORGANIZATION,
     "entity": "order/4711",
+    "trace_id": "019cec9d1e1c7a41b5f2c6d80394e7aa",
     "state": "delivered",
     "attempts": 1,
     "last_status": 204,

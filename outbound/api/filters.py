@@ -2,7 +2,7 @@
 
 import django_filters as filters
 
-from core.api.filters import ChoicesFilter, IikoIdFilter, MomentFilter, StrictBooleanFilter
+from core.api.filters import ChoicesFilter, IikoIdFilter, MomentFilter, StrictBooleanFilter, TraceIdFilter
 from outbound.models.deliveries import Delivery, DeliveryState
 from outbound.models.events import EventType
 from outbound.models.subscriptions import Subscription
@@ -27,6 +27,7 @@ class DeliveryFilter(filters.FilterSet):
     state = ChoicesFilter(choices=DeliveryState.choices)
     event_type = ChoicesFilter(choices=[(name, name) for name in EventType.values])
     organization_id = IikoIdFilter()
+    trace_id = TraceIdFilter("event__trace_id")
     since = MomentFilter(
         field_name="created_at", lookup_expr="gte", help_text="ISO 8601; written down at or after."
     )

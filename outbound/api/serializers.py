@@ -6,7 +6,7 @@ from django.utils.translation import gettext as _
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from core.api.fields import IikoIdField, MomentField
+from core.api.fields import IikoIdField, MomentField, TraceIdField
 from core.api.strict import StrictSerializer
 from core.database import db_clock
 from iiko_client.json_reader import JsonObject
@@ -166,6 +166,7 @@ class DeliverySerializer(serializers.ModelSerializer[Delivery]):
     entity = serializers.CharField(
         read_only=True, help_text="What it is about, `order/4711`: its deliveries stay in order."
     )
+    trace_id = TraceIdField("event.trace_id")
     occurred_at = serializers.DateTimeField(source="event.occurred_at", read_only=True)
     last_status = serializers.IntegerField(
         read_only=True, allow_null=True, help_text="The HTTP status of the last answer; null: none came."
@@ -175,7 +176,7 @@ class DeliverySerializer(serializers.ModelSerializer[Delivery]):
         model = Delivery
         fields: tuple[str, ...] = (
             *("id", "subscription_id", "message_id", "event_type", "organization_id", "entity", "state"),
-            *("attempts", "last_status", "last_error", "last_attempt_at", "next_attempt_at"),
+            *("trace_id", "attempts", "last_status", "last_error", "last_attempt_at", "next_attempt_at"),
             *("occurred_at", "created_at", "finished_at", "redelivered_at"),
         )
         read_only_fields = fields

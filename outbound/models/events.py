@@ -75,6 +75,8 @@ class OutboundEvent(models.Model):
     """The row that changed; it may be gone."""
     occurred_at = models.DateTimeField(_("when"))
     changes = models.JSONField(_("changes"), default=dict)
+    trace_id = models.UUIDField(_("trace"), null=True, editable=False)
+    """Of what made the change; its deliveries belong to it too."""
     position = models.BigIntegerField(_("position"), null=True, editable=False)
     body = models.TextField(_("body"), null=True, editable=False)
     personal_body = models.TextField(_("body with personal data"), null=True, editable=False)
@@ -87,6 +89,7 @@ class OutboundEvent(models.Model):
         indexes = [
             models.Index("id", name="outbound_events_new", condition=Q(position__isnull=True)),
             models.Index("occurred_at", name="outbound_events_occurred"),
+            models.Index("trace_id", name="outbound_events_trace", condition=Q(trace_id__isnull=False)),
             # What is kept of a guest is looked for by the rows that it is about.
             models.Index("entity_type", "row_id", name="outbound_events_about"),
         ]

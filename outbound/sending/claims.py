@@ -4,12 +4,13 @@ A lease says that a worker has one in hand; it ends by itself, so a worker may d
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from django.db import transaction
 from django.db.models import Exists, F, Max, OuterRef, Q
 
+from core.trace import new_span_id
 from outbound.feed.audience import Audience
 from outbound.models.deliveries import Delivery, DeliveryQuerySet, DeliveryState
 from outbound.models.subscriptions import Subscription
@@ -28,6 +29,8 @@ class Claim:
     subscription: Subscription
     lease_until: datetime
     is_probe: bool = False
+    span_id: str = field(default_factory=new_span_id)
+    """Of the attempt, in the trace of the event: the receiver is told it."""
 
 
 class Resting:

@@ -9,6 +9,7 @@ import structlog
 from django.db import transaction
 from django.db.models import Q
 
+from core import spans
 from core.database.sql_bulk import insert_rows, update_rows
 from outbound.models.deliveries import Delivery, DeliveryAttempt, DeliveryState
 from outbound.models.events import EventType
@@ -52,9 +53,25 @@ def record(outcomes: Sequence[Outcome], *, now: datetime) -> None:
     for pk, those in by_subscription.items():
         if (subscription := subscriptions.get(pk)) is not None:
             changed += _settle(subscription, those, held, now)
+    for outcome in outcomes:
+        _tell_span(outcome)
     update_rows(Delivery, _WRITTEN, [_columns(one) for one in changed])
     insert_rows(
         DeliveryAttempt, _ATTEMPT, [_attempt(one) for one in outcomes if one.claim.delivery.pk in held]
+    )
+
+
+def _tell_span(outcome: Outcome) -> None:
+    delivery, answer = outcome.claim.delivery, outcome.answer
+    spans.record(
+        f"delivery {delivery.event_type}",
+        delivery.event.trace_id,
+        began_at=outcome.began_at,
+        duration_ms=answer.duration_ms,
+        kind=spans.PRODUCER,
+        error=answer.error,
+        span_id=outcome.claim.span_id,
+        attributes={"iikohub.id": delivery.pk, "http.response.status_code": answer.status or 0},
     )
 
 

@@ -14,6 +14,7 @@ import structlog
 from django.conf import settings
 from django.db import DatabaseError, InterfaceError, OperationalError
 
+from core import spans, trace
 from core.database import db_clock
 from core.jobs.loops import WorkerLoop
 from outbound.feed.bodies import body_of
@@ -86,7 +87,8 @@ class Sender(WorkerLoop):
         except (DatabaseError, InterfaceError):
             raise
         except Exception:  # a secret that cannot be read, say: the others are sent all the same
-            logger.exception("outbound.not_sent", delivery_id=claim.delivery.pk)
+            with trace.following(claim.delivery.event.trace_id):
+                logger.exception("outbound.not_sent", delivery_id=claim.delivery.pk)
             self._ended.append(Outcome(claim, Answer(None, NOT_SENT), now))
             return
         self._flights[self._pool.submit(exchange.run)] = _Flight(claim, exchange, now)
@@ -119,9 +121,12 @@ def exchange_of(claim: Claim, *, kept: Kept, now: datetime) -> Exchange:
     """Make the request of a claim, signed at ``now``."""
     delivery, subscription = claim.delivery, claim.subscription
     body = body_of(delivery.event, with_people=subscription.tells_of_guests)
+    headers = headers_of(delivery.message_id, body, secrets_=subscription.secrets_at(now), now=now)
+    if trace_id := delivery.event.trace_id:
+        headers["traceparent"] = trace.traceparent(trace_id, claim.span_id, is_sampled=spans.are_sent())
     return Exchange(
         subscription.url,
-        headers_of(delivery.message_id, body, secrets_=subscription.secrets_at(now), now=now),
+        headers,
         body,
         kept=kept,
         may_be_private=settings.OUTBOUND_ALLOW_PRIVATE_ADDRESSES,

@@ -10,6 +10,7 @@ from django.utils.safestring import SafeString
 from django.utils.text import capfirst
 from django.utils.translation import gettext as _
 
+from core.admin.trace_link import trace_link
 from core.display import EMPTY, clock
 from core.redaction import MASK
 from orders.admin.command_display import command_text, state_badge, title_text
@@ -163,6 +164,7 @@ class _Page:
             (_("Order or other entity"), event.entity_key),
             (_("External order id"), event.order_external_id),
             (_("Correlation id"), event.correlation_id),
+            (_("Trace"), trace_link(event.trace_id)),
         ]
         return [(title, value) for title, value in facts if value not in (None, "")]
 

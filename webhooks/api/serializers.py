@@ -6,7 +6,7 @@ from typing import Any
 from django.utils.translation import gettext as _
 from rest_framework import serializers
 
-from core.api.fields import IikoIdField, MomentField
+from core.api.fields import IikoIdField, MomentField, TraceIdField
 from core.api.strict import StrictSerializer
 from core.redaction import mask
 from webhooks.masking import caller_sees_people, masked_words
@@ -24,6 +24,7 @@ LIST_FIELDS = (
     "entity_key",
     "order_external_id",
     "correlation_id",
+    "trace_id",
     "event_time",
     "revision",
     "source",
@@ -46,6 +47,7 @@ class EventSerializer(serializers.ModelSerializer[WebhookEvent]):
     )
     order_id = serializers.IntegerField(read_only=True, allow_null=True, help_text="Ours, as in GET orders.")
     replay_of_id = serializers.IntegerField(read_only=True, allow_null=True)
+    trace_id = TraceIdField()
 
     class Meta:
         model = WebhookEvent

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import datetime
 from typing import Any
+from uuid import UUID
 
 import django_filters
 from django.db.models import QuerySet
@@ -72,6 +73,7 @@ class EventFilter(django_filters.FilterSet):
     organization_id = filters.IikoIdFilter()
     order_external_id = filters.ExternalIdFilter()
     correlation_id = filters.IikoIdFilter()
+    trace_id = filters.TraceIdFilter(method="by_trace")
     reason = filters.ChoicesFilter(choices=inbox.Reason.choices)
     processing_error = django_filters.CharFilter(
         method="by_error",
@@ -88,6 +90,9 @@ class EventFilter(django_filters.FilterSet):
     class Meta:
         model = WebhookEvent
         fields: list[str] = []
+
+    def by_trace(self, events: WebhookEventQuerySet, _: str, value: UUID) -> QuerySet[WebhookEvent]:
+        return events.of_trace(value)
 
     def by_error(self, events: QuerySet[WebhookEvent], _: str, value: str) -> QuerySet[WebhookEvent]:
         caller: Any = self.request  # DRF's

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from uuid import UUID
 
 from django.db import models
 from django.db.models import Exists, OuterRef, Q
 from django.db.models.functions import Coalesce, Now
 from django.utils.translation import gettext_lazy as _
 
+from core import trace
 from core.values.ids import searchable_id
 from iiko_client.json_reader import LONGEST_EXTERNAL_ID, external_id
 from iiko_client.models import events as wire
@@ -21,6 +23,11 @@ PARTITIONS = 16
 
 RETRY_PAUSES = tuple(timedelta(seconds=s) for s in (1, 5, 30, 120, 600, 1800, 3600, 3 * 3600))
 """After as many failures as there are pauses an event is dead."""
+
+
+STORED_BEFORE = timedelta(minutes=1)
+STORED_WITHIN = timedelta(minutes=2)
+"""A webhook is stored so soon after its trace began; its web server's clock may differ a little (ADR 9)."""
 
 
 class EventFormat(models.TextChoices):
@@ -82,6 +89,14 @@ class WebhookEventQuerySet(models.QuerySet["WebhookEvent"]):
         by_number = Q(order_external_id=external_id(text)) & ~Q(order_external_id="")
         return self.filter(Q(entity_key=searchable_id(text)) | by_number)
 
+    def of_trace(self, trace_id: UUID) -> WebhookEventQuerySet:
+        """Select what a request brought: webhooks by the time in their id, all others by an index."""
+        found = Q(trace_id=trace_id) & ~Q(source=EventSource.WEBHOOK)
+        if (made_at := trace.made_at(trace_id)) is not None:
+            near = (made_at - STORED_BEFORE, made_at + STORED_WITHIN)
+            found |= Q(trace_id=trace_id, source=EventSource.WEBHOOK, received_at__range=near)
+        return self.filter(found)
+
     def abandoned(self) -> WebhookEventQuerySet:
         """Select what failed for good and was not replayed since: the last attempt counts."""
         later = WebhookEvent.objects.filter(
@@ -110,6 +125,8 @@ class WebhookEvent(models.Model):
     entity_key = models.CharField(_("entity"), max_length=260, blank=True)
     order_external_id = models.CharField(_("external order id"), max_length=LONGEST_EXTERNAL_ID, blank=True)
     correlation_id = models.CharField(_("correlation id"), max_length=200, blank=True)
+    trace_id = models.UUIDField(_("trace"), null=True, editable=False)
+    """Of the request that brought it; of a webhook found by ``received_at``, so that no index of it grows."""
     event_time = models.DateTimeField(_("event time"), null=True)
     revision = models.BigIntegerField(_("revision"), null=True)
     source = models.CharField(_("source"), max_length=10, choices=EventSource, default=EventSource.WEBHOOK)
@@ -174,6 +191,12 @@ class WebhookEvent(models.Model):
                 "id",
                 name="webhook_events_correlation_id",
                 condition=~Q(correlation_id=""),
+            ),
+            # Webhooks, which come by the thousand, cost it nothing.
+            models.Index(
+                "trace_id",
+                name="webhook_events_trace",
+                condition=Q(trace_id__isnull=False) & ~Q(source="webhook"),
             ),
             models.Index(
                 "replay_of", "id", name="webhook_events_replay_of", condition=Q(replay_of__isnull=False)

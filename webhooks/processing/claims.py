@@ -70,7 +70,7 @@ _FIELDS = """id, coalesce(replay_of_id, id) AS arrival_id, event_type, format, o
            event_time, digest, attempts,
            CASE WHEN replay_of_id IS NULL THEN received_at ELSE coalesce(
                (SELECT original.received_at FROM webhook_events original
-                WHERE original.id = webhook_events.replay_of_id), received_at) END AS received_at"""
+                WHERE original.id = webhook_events.replay_of_id), received_at) END AS received_at, trace_id"""
 _DUE = f"""
 WITH due AS MATERIALIZED (
     SELECT {_FIELDS}, due_at, payload
@@ -90,7 +90,7 @@ WITH due AS MATERIALIZED (
     WINDOW upto AS (ORDER BY due_at, id ROWS UNBOUNDED PRECEDING)
 )
 SELECT id, arrival_id, event_type, format, organization_id, revision, event_time, digest, attempts,
-       received_at, CASE WHEN size <= {LARGE_BYTES} THEN text END, coalesce(size, 0)
+       received_at, trace_id, CASE WHEN size <= {LARGE_BYTES} THEN text END, coalesce(size, 0)
 FROM counted
 WHERE coalesce(before, 0) < %s
 ORDER BY due_at, id
@@ -112,7 +112,7 @@ WITH written AS MATERIALIZED (
     FROM written
 )
 SELECT id, id, event_type, format, organization_id, revision, event_time, digest, attempts,
-       received_at, CASE WHEN size <= {LARGE_BYTES} THEN text END, coalesce(size, 0)
+       received_at, trace_id, CASE WHEN size <= {LARGE_BYTES} THEN text END, coalesce(size, 0)
 FROM counted
 WHERE coalesce(before, 0) < {BATCH_BYTES}
 ORDER BY id

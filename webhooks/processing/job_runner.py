@@ -20,6 +20,7 @@ from procrastinate.periodic import PeriodicDeferrer, PeriodicRegistry
 from procrastinate.psycopg_connector import PsycopgConnector
 from structlog.contextvars import bound_contextvars
 
+from core import spans, trace
 from core.database import db_clock
 from core.jobs.maintenance import SILENT_S
 from core.jobs.scheduling import TIMETABLE, tasks_at_start
@@ -147,10 +148,14 @@ class JobRunner:
 def _on_its_own_connection(call_next: Callable[[], object], context: JobContext, _worker: object) -> object:
     """Give Django's connection back after each task: threads that wait for work hold none.
 
-    Whatever is logged meanwhile names the job.
+    Whatever is logged meanwhile names the job. It begins a trace, unless it goes on with that of a row.
     """
     try:
-        with bound_contextvars(job=context.job.id):
+        with (
+            trace.begun(),
+            spans.span(context.job.task_name, kind=spans.CONSUMER, is_root=True),
+            bound_contextvars(job=context.job.id),
+        ):
             return call_next()
     finally:
         reset_queries()

@@ -6,6 +6,7 @@ in the end, listed for a person. A process that dies in between leaves everythin
 event may be what it dies of, that is a large one, which has been charged with the attempt before.
 """
 
+import time
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
@@ -13,6 +14,7 @@ from datetime import datetime
 import structlog
 from django.db import DatabaseError, InterfaceError, connection, transaction
 
+from core import spans, trace
 from core.database import db_clock
 from core.database.sql_bulk import update_rows
 from core.privacy.removal import remove_from_rows
@@ -59,12 +61,13 @@ def _run_batch(limit: int) -> int:
     with transaction.atomic():
         _limit_waiting()
         batch = claim(partitions, limit=limit)
-        now = db_clock.now()
+        began, now = time.monotonic(), db_clock.now()
         results = _end(batch, now)
         results |= {large.id: _charged(large) for large in batch.large}
         attempts = {event.id: event.attempts for event in batch.events}
         attempts |= {large.id: large.attempts for large in batch.large}
         _write_results(results, attempts, now)
+    _tell_spans(batch.events, results, now, took_s=time.monotonic() - began)
     _log_applied(batch.events, results)
     for large in batch.large:
         _apply_large(large)
@@ -82,7 +85,30 @@ def _log_applied(events: Sequence[Claimed], results: dict[int, EventResult]) -> 
                 event_type=event.event_type,
                 event_format=event.format,
                 organization_id=event.organization_id,
+                trace_id=event.trace_id,
             )
+
+
+def _tell_spans(
+    events: Sequence[Claimed], results: dict[int, EventResult], now: datetime, *, took_s: float
+) -> None:
+    """Tell of each event in its own trace; those of a batch took as long as all of it."""
+    for event in events if spans.are_sent() else ():
+        result = results.get(event.id)
+        is_failed = result is None or result.status in (EventStatus.FAILED, EventStatus.DEAD)
+        spans.record(
+            "event.apply",
+            event.trace_id,
+            began_at=now,
+            duration_ms=round(took_s * 1000),
+            kind=spans.CONSUMER,
+            error=str(Reason.ERROR) if is_failed else "",
+            attributes={
+                "iikohub.id": event.id,
+                "iikohub.type": event.event_type,
+                "iikohub.batch": len(events),
+            },
+        )
 
 
 def _limit_waiting() -> None:
@@ -158,7 +184,8 @@ def _apply(
         _reraise_if_disconnected(error)
         if one_by_one:
             (event,) = events
-            logger.warning("inbox.event_failed", event_pk=event.id, error_type=type(error).__name__)
+            with trace.following(event.trace_id):
+                logger.warning("inbox.event_failed", event_pk=event.id, error_type=type(error).__name__)
             words = f"{type(error).__name__}: {_first_line(error)}"
             return {event.id: EventResult(_status_after_failure(event.attempts), Reason.ERROR, words)}
         logger.warning("inbox.batch_failed", events=len(events), error_type=type(error).__name__)

@@ -2,7 +2,7 @@
 
 import zlib
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import islice
 from typing import Any
@@ -12,6 +12,7 @@ import psycopg
 from django.db import connection
 from psycopg import pq
 
+from core import trace
 from iiko_client.models.events import Envelope
 from webhooks.models.inbox import PARTITIONS, EventSource, EventStatus
 from webhooks.receiving.database_watch import database_watch
@@ -34,6 +35,7 @@ class NewEvent:
     duplicates: int = 0
     is_wrong_tenant: bool = False
     """Brought with a token that does not speak for its organization."""
+    trace_id: str | None = field(default_factory=lambda: trace.current_id() or None)
 
     @property
     def partition(self) -> int:
@@ -106,6 +108,7 @@ _PLAIN: tuple[Column, ...] = (
     ("digest", "text", lambda event: event.envelope.digest),
     ("dedup_key", "text", lambda event: event.dedup_key),
     ("partition", "smallint", lambda event: event.partition),
+    ("trace_id", "uuid", lambda event: event.trace_id),
 )
 _OTHER: tuple[Column, ...] = (
     ("status", "text", lambda event: str(event.status)),

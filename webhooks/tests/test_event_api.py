@@ -90,6 +90,7 @@ def test_list_has_the_public_shape(key: str) -> None:
                 "entity_key": ORDER_ID,
                 "order_external_id": "WEB-117",
                 "correlation_id": CORRELATION_ID,
+                "trace_id": None,
                 "event_time": "2026-03-14T13:54:53.100000Z",
                 "revision": REVISION,
                 "source": "webhook",
@@ -280,7 +281,7 @@ def refusals(response: Any) -> dict[str, str]:
 def test_unknown_filter_is_refused_by_name(key: str) -> None:
     assert refusals(get(key, statuss="dead")) == {
         "statuss": "No such filter. There are: correlation_id, event_type, order_external_id, "
-        "organization_id, processing_error, reason, since, source, status, until."
+        "organization_id, processing_error, reason, since, source, status, trace_id, until."
     }
 
 

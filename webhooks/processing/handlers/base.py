@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta, tzinfo
 from typing import TypeVar
+from uuid import UUID
 
 from django.db.models import Model, Q
 
@@ -37,6 +38,7 @@ class Claimed:
     attempts: int
     received_at: datetime
     """When it came; of a replay, when its original did."""
+    trace_id: UUID | None
     payload: JsonObject
 
 

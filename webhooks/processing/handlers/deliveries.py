@@ -105,6 +105,7 @@ def _report(event: Claimed, reading: OrderReading, directory: Directory) -> Orde
         happened_at=base.happened_at(event),
         fallback_restaurant_name=directory.organizations[event.organization_id].name,
         is_replay=event.arrival_id != event.id,
+        trace_id=event.trace_id,
     )
 
 
