@@ -30,7 +30,9 @@ def test_inbox_migrates_forward_and_back_with_every_row() -> None:
         counted = duplicates_of("one")
         migrate(BEFORE)
         back, shape_again = rows(), shape_of("webhook_events")
-        tables = select("SELECT relname FROM pg_class WHERE relname ~ '^webhook_event(s_|_keys)' AND relkind = 'r'")
+        tables = select(
+            "SELECT relname FROM pg_class WHERE relname ~ '^webhook_event(s_|_keys)' AND relkind = 'r'"
+        )
         newest = store("four")
         migrate(AFTER)
         again, parts_again = rows(), partitions()
@@ -93,15 +95,20 @@ def shape_of(table: str) -> list[str]:
 
 def partitions() -> dict[str, list[int]]:
     """Name the partitions and what lies in each."""
-    names = select("SELECT inhrelid::regclass::text FROM pg_inherits WHERE inhparent = 'webhook_events'::regclass")
-    return {name: select(f"SELECT id FROM {name} WHERE dedup_key <> 'four' ORDER BY id")[:1] for name in names}
+    names = select(
+        "SELECT inhrelid::regclass::text FROM pg_inherits WHERE inhparent = 'webhook_events'::regclass"
+    )
+    return {
+        name: select(f"SELECT id FROM {name} WHERE dedup_key <> 'four' ORDER BY id")[:1] for name in names
+    }
 
 
 def store(key: str) -> int | None:
     """Insert an event; returns its id, or nothing for a repeat."""
     found = select(
-        "INSERT INTO webhook_events (event_type, format, status, reason, processing_error, notes, organization_id,"
-        " entity_key, order_external_id, correlation_id, source, digest, dedup_key, duplicates, partition, attempts)"
+        "INSERT INTO webhook_events (event_type, format, status, reason, processing_error, notes,"
+        " organization_id, entity_key, order_external_id, correlation_id, source, digest, dedup_key,"
+        " duplicates, partition, attempts)"
         " VALUES ('x', 'cloud', 'processed', '', '', '[]', 'o', 'e', '', '', 'webhook', '', %s, 0, 0, 0)"
         " RETURNING id",
         key,

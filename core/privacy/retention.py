@@ -144,7 +144,8 @@ def tables_of_database() -> set[str]:
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT relname FROM pg_class JOIN pg_namespace ON pg_namespace.oid = relnamespace "
-            "WHERE relkind IN ('r', 'p', 'm') AND NOT relispartition AND nspname NOT IN ('pg_catalog', 'information_schema') "
+            "WHERE relkind IN ('r', 'p', 'm') AND NOT relispartition "
+            "AND nspname NOT IN ('pg_catalog', 'information_schema') "
             "AND nspname NOT LIKE 'pg_toast%' AND nspname NOT LIKE 'pg_temp%'"
         )
         return {name for (name,) in cursor.fetchall()}

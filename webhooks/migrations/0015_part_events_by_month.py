@@ -4,7 +4,10 @@ No row is copied: the table there was becomes the partition of everything up to 
 indexes are built anew, in one transaction, while nothing is received or applied.
 """
 
+# ruff: noqa: S608  # statements of constants and of names from the catalogue
+
 from datetime import UTC, datetime
+from itertools import pairwise
 from typing import Any
 
 import django.db.models.deletion
@@ -69,9 +72,7 @@ NEW = {
             "order_external_id", name="webhook_events_external_id", condition=~Q(order_external_id="")
         ),
         models.Index("order", name="webhook_events_order", condition=Q(order__isnull=False)),
-        models.Index(
-            "correlation_id", name="webhook_events_correlation_id", condition=~Q(correlation_id="")
-        ),
+        models.Index("correlation_id", name="webhook_events_correlation_id", condition=~Q(correlation_id="")),
     )
 }
 RECEIVED = "webhook_events_received"  # the primary key (received_at, id) serves its lists
@@ -150,7 +151,7 @@ def _renumber(cursor: CursorWrapper, table: str) -> None:
 
 def _attach(cursor: CursorWrapper, first: str, months: list[datetime]) -> None:
     cursor.execute(f"CREATE TABLE {OTHER} PARTITION OF {TABLE} DEFAULT")
-    for since, until in zip(months[1:], months[2:], strict=False):
+    for since, until in pairwise(months[1:]):
         bounds = f"FROM ('{since.isoformat()}') TO ('{until.isoformat()}')"
         cursor.execute(f"CREATE TABLE {TABLE}_{since:%Y_%m} PARTITION OF {TABLE} FOR VALUES {bounds}")
     # What a clock of the past dated into the future lies where it belongs.
@@ -185,7 +186,9 @@ def unite(apps: StateApps, schema_editor: BaseDatabaseSchemaEditor) -> None:
 
 def _set_names_free(cursor: CursorWrapper, table: str) -> None:
     """Rename the checks: names of constraints are chosen so that a schema has each once."""
-    cursor.execute("SELECT conname FROM pg_constraint WHERE conrelid = %s::regclass AND contype = 'c'", [table])
+    cursor.execute(
+        "SELECT conname FROM pg_constraint WHERE conrelid = %s::regclass AND contype = 'c'", [table]
+    )
     for (name,) in cursor.fetchall():
         cursor.execute(f'ALTER TABLE {table} RENAME CONSTRAINT "{name}" TO "parted_{name}"')
 

@@ -46,7 +46,8 @@ SELECT id FROM {month} WHERE status IN ('pending', 'failed', 'dead')
 UNION
 SELECT old.id FROM webhook_events replay JOIN {month} old ON old.id = replay.replay_of_id
 UNION
-SELECT old.id FROM webhook_events dead JOIN {month} old ON old.replay_of_id = dead.id WHERE dead.status = 'dead'
+SELECT old.id FROM webhook_events dead JOIN {month} old ON old.replay_of_id = dead.id
+WHERE dead.status = 'dead'
 UNION
 SELECT old.id FROM webhook_events dead JOIN {month} old USING (replay_of_id) WHERE dead.status = 'dead'
 UNION
