@@ -13,7 +13,9 @@ from organizations.models.organization import TerminalGroup
 from organizations.provisioning import add_organization, create_api_key
 from webhooks.receiving.configs import new_token, set_webhook_token
 
-_EMPTIED = "webhook_events, order_timeline, orders, procrastinate_jobs, procrastinate_events"
+_EMPTIED = (
+    "webhook_events, webhook_event_keys, order_timeline, orders, procrastinate_jobs, procrastinate_events"
+)
 
 
 def add_restaurant() -> str:

@@ -8,6 +8,7 @@ from webhooks.models.inbox import DUE_STATUSES, EventStatus, WebhookEvent
 from webhooks.processing.retention import forget_old_events
 
 stays("webhook_configs", "set up by an administrator, who deletes it")
+stays("webhook_event_keys", "a digest for each message, deleted with it")
 stays("order_sync_leases order_sync link_health", "one row for each login or restaurant")
 
 

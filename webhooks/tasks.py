@@ -12,6 +12,7 @@ from core.database import db_clock
 from core.jobs.scheduling import scheduled
 from webhooks.monitoring.link_monitor import watch_links
 from webhooks.monitoring.pos_watch import ask_login, logins_to_ask
+from webhooks.processing.months import analyse_months, make_months
 from webhooks.reconciliation.missed_webhooks import count_missed
 from webhooks.reconciliation.run import SyncOptions, SyncRunning
 from webhooks.reconciliation.sync import active_organizations, by_login, sync_login
@@ -70,6 +71,16 @@ def sync_login_orders(login_id: int) -> None:
         logger.info(
             "sync.done", extra={"api_login": login_id, "read": done.read.total(), "news": dict(done.news)}
         )
+
+
+@scheduled("29 * * * *", at_start=True)
+def make_months_ahead() -> None:
+    make_months(now=db_clock.now())
+
+
+@scheduled("41 2 * * *")
+def analyse_the_inbox() -> None:
+    analyse_months()
 
 
 @scheduled("* * * * *")

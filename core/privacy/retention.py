@@ -140,11 +140,12 @@ def prune(rule: Rule, *, now: datetime) -> Iterator[int]:
 
 
 def tables_of_database() -> set[str]:
-    """List every table of the database, whoever made it."""
+    """List every table of the database, whoever made it; a table in partitions once."""
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT relname FROM pg_class JOIN pg_namespace ON pg_namespace.oid = relnamespace "
-            "WHERE relkind IN ('r', 'p', 'm') AND nspname NOT IN ('pg_catalog', 'information_schema') "
+            "WHERE relkind IN ('r', 'p', 'm') AND NOT relispartition "
+            "AND nspname NOT IN ('pg_catalog', 'information_schema') "
             "AND nspname NOT LIKE 'pg_toast%' AND nspname NOT LIKE 'pg_temp%'"
         )
         return {name for (name,) in cursor.fetchall()}

@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 from django.db import connection, transaction
 
 from core.database import db_clock
+from webhooks.processing.months import drop_months
 
 # An original stays while a replay of it exists: the replay stands in its place (``arrival_id``).
 # A replay stays while an attempt before it is dead: without it that one would count as abandoned again.
@@ -38,15 +39,16 @@ WHERE id = ANY(%s) AND NOT EXISTS (SELECT FROM webhook_events replay WHERE repla
 
 
 def forget_old_events(*, days: int, now: datetime | None = None, batch: int = 5000) -> int:
-    """Delete finished events received more than ``days`` ago, a batch in each transaction; returns how many.
+    """Delete finished events received more than ``days`` ago; returns how many.
 
+    A month that is wholly so old is dropped, the others go a batch in each transaction.
     What waits, failed or is dead stays. ``days=0`` keeps everything. Safe beside workers, replays and
     another call of itself.
     """
     if days <= 0:
         return 0
     before = (now or db_clock.now()) - timedelta(days=days)
-    deleted = 0
+    deleted = drop_months(before=before)
     # Until nothing is found, not until a batch is short: an original can go once its replays are gone.
     while count := _forget_batch(before, batch):
         deleted += count

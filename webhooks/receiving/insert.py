@@ -123,18 +123,16 @@ _PLAIN_OTHERS = "'pending', '', '', 'webhook', NULL, 0, NULL"
 _ALL = _PLAIN + _OTHER
 _NAMES = ", ".join(name for name, _, _ in _ALL)
 _INTO = f"webhook_events ({_NAMES}, notes, attempts"
-_CONFLICT = (
-    " ON CONFLICT (dedup_key) DO UPDATE SET duplicates = webhook_events.duplicates + 1 + excluded.duplicates"
-    " RETURNING xmax = 0, dedup_key"  # xmax: inserted, not updated
-)
+# A trigger counts a repeat on the row it repeats, and what is new alone comes back (docs/adr/0015).
+_RETURNING = " RETURNING dedup_key"
 _LARGEST_GROUP = 32
 # S608: all of these are made of the constants above.
 _INSERT_ONE = (
-    f"INSERT INTO {_INTO}) VALUES ({', '.join(f'%s::{kind}' for _, kind, _ in _ALL)}, '[]', 0){_CONFLICT}"  # noqa: S608
+    f"INSERT INTO {_INTO}) VALUES ({', '.join(f'%s::{kind}' for _, kind, _ in _ALL)}, '[]', 0){_RETURNING}"  # noqa: S608
 )
 _INSERT_MANY = (
     f"INSERT INTO {_INTO}, id) SELECT {_NAMES}, '[]', 0, id FROM unnest("  # noqa: S608
-    f"{', '.join(f'%s::{kind}[]' for _, kind, _ in _ALL)}, %s::bigint[]) AS given ({_NAMES}, id){_CONFLICT}"
+    f"{', '.join(f'%s::{kind}[]' for _, kind, _ in _ALL)}, %s::bigint[]) AS given ({_NAMES}, id){_RETURNING}"
 )
 
 
@@ -147,7 +145,7 @@ def _insert_plain(rows: int) -> PreparedStatement:
     ]
     return PreparedStatement(
         f"iikohub_inbox_{rows}",
-        f"INSERT INTO {_INTO}) VALUES {', '.join(values)}{_CONFLICT}",  # noqa: S608
+        f"INSERT INTO {_INTO}) VALUES {', '.join(values)}{_RETURNING}",  # noqa: S608
     )
 
 
@@ -162,7 +160,7 @@ def insert_one(event: NewEvent) -> bool:
     if not event.is_plain or connection.queries_logged or connection.execute_wrappers:
         with connection.cursor() as cursor:
             cursor.execute(_INSERT_ONE, [read(event) for _, _, read in _ALL])
-            return bool(cursor.fetchone()[0])
+            return cursor.fetchone() is not None
     if connection.in_atomic_block:
         return _run_one(event)
     return _commit_in_group(event.dedup_key, event)
@@ -173,12 +171,12 @@ def insert(events: Sequence[NewEvent], *, ids: list[int]) -> int:
     columns = [[read(event) for event in events] for _, _, read in _ALL]
     with connection.cursor() as cursor:
         cursor.execute(_INSERT_MANY, [*columns, ids])
-        return sum(is_new for is_new, _ in cursor.fetchall())
+        return len(cursor.fetchall())
 
 
 def _run_one(event: NewEvent) -> bool:
     database_watch.check_in_time()
-    return _statements[0].run([read(event) for _, _, read in _PLAIN])[0][0] == b"t"
+    return bool(_statements[0].run([read(event) for _, _, read in _PLAIN]))
 
 
 def _run_group(events: Sequence[NewEvent]) -> list[bool]:
@@ -186,8 +184,8 @@ def _run_group(events: Sequence[NewEvent]) -> list[bool]:
     # Sorted by key, as everywhere: two processes must not lock the same rows crosswise.
     rows = sorted(events, key=lambda event: event.dedup_key)
     answers = _statements[len(rows) - 1].run([read(event) for event in rows for _, _, read in _PLAIN])
-    is_new = {key: flag == b"t" for flag, key in answers}
-    return [is_new[event.dedup_key.encode()] for event in events]
+    new = {key for (key,) in answers}
+    return [event.dedup_key.encode() in new for event in events]
 
 
 _commit_in_group = GroupCommit(_run_group, alone=_run_one, at_most=_LARGEST_GROUP)

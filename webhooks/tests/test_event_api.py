@@ -1,6 +1,7 @@
 """``GET webhooks/events`` and one event: shape, filters, pages, who may see what."""
 
 import base64
+import re
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -268,7 +269,7 @@ def test_correlation_id_is_looked_up_in_an_index(key: str) -> None:
         cursor.execute(f"EXPLAIN {asked}")
         plan = "\n".join(line for (line,) in cursor.fetchall())
 
-    assert "webhook_events_correlation_id" in plan
+    assert re.search(r"Index Scan using webhook_events_\w+_correlation_id_idx", plan)
 
 
 def refusals(response: Any) -> dict[str, str]:
