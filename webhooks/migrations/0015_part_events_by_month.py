@@ -194,7 +194,7 @@ def _set_names_free(cursor: CursorWrapper, table: str) -> None:
 
 
 class Migration(migrations.Migration):
-    dependencies = [("webhooks", "0013_rename_labels")]
+    dependencies = [("webhooks", "0014_index_traces")]
 
     operations = [
         # First, so that both ways see the model as it was before.
