@@ -75,7 +75,6 @@ AT_ONE_PLACE = {
 """Asked for without a restaurant, and small: on the first server alone."""
 
 HOLDS_THE_KEY_OTHERWISE = {
-    "webhooks.WebhookEvent.dedup_key": "a digest over the organization; what cannot be read has none",
     "loyalty.LoyaltyOperation.marker": "made at random by the hub",
     "outbound.Delivery.outbound_deliveries_once": "an event has one restaurant",
     "outbound.OutboundEvent.outbound_events_one_position": "of one sequence; a server may have its own",
