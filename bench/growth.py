@@ -23,7 +23,8 @@ from bench.many_rows import say
 from bench.processes import ProcessFailed, web
 from bench.report import HUNDREDTHS, MS, WHOLE, Comparison, Length, Row, Section
 
-EVENTS, ORDERS, CALLS = 2_000_000, 300_000, 300_000
+EVENTS = 2_000_000
+ORDERS_AN_EVENT = 0.15
 SMALL = 1000
 GOAL = 0.9
 _HOST = "127.0.0.1"
@@ -53,11 +54,12 @@ class GrowthRun:
 
 
 def section(length: Length) -> Section:
-    part = 10 if length.quick else 1
-    small = _measured("small", length, events=SMALL, orders=SMALL, calls=SMALL)
-    grown = _measured("grown", length, events=EVENTS // part, orders=ORDERS // part, calls=CALLS // part)
+    events = length.events or (EVENTS // 10 if length.quick else EVENTS)
+    orders = max(SMALL, round(events * ORDERS_AN_EVENT))
+    small = _measured("small", length, events=SMALL, orders=SMALL)
+    grown = _measured("grown", length, events=events, orders=orders)
     run = GrowthRun(small, grown)
-    how = f"{EVENTS // part} events, {ORDERS // part} orders, {CALLS // part} calls against {SMALL} of each"
+    how = f"{events} events, {orders} orders and as many calls against {SMALL} of each"
     found = Section.of("growth", how, [run], _rows(run), asdict)
     names = [*small.rates, *small.times_ms]
     found.comparisons = [Comparison(f"{name} at least {GOAL}", run.ratio(name) >= GOAL) for name in names]
@@ -92,8 +94,8 @@ def _time(run: GrowthRun, *, side: str, name: str, share: float) -> float:
 # --- one size ------------------------------------------------------------------------------------------
 
 
-def _measured(name: str, length: Length, *, events: int, orders: int, calls: int) -> Side:
-    many_rows.fill(name, events=events, orders=orders, calls=calls)
+def _measured(name: str, length: Length, *, events: int, orders: int) -> Side:
+    many_rows.fill(name, events=events, orders=orders, calls=orders)
     events_mb = many_rows.events_mb()
     doors = _doors(length, orders)
     times_ms = {}

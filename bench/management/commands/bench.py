@@ -63,7 +63,7 @@ class Command(BaseCommand):
             default=[os.environ.get("SERVER") or "gunicorn"],
             help="web servers that ingest, growth and soak measure in turns (default: that of SERVER)",
         )
-        parser.add_argument("--events", type=int, default=0, help="of soak (default: 100000)")
+        parser.add_argument("--events", type=int, default=0, help="of growth (2000000) and soak (100000)")
         parser.add_argument("--quick", action="store_true", help="short runs: to see that it works")
 
     def handle(self, *_: object, part: str | None, **options: Any) -> None:
