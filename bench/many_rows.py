@@ -46,6 +46,9 @@ FROM generate_series(%(first)s::bigint, %(last)s::bigint) AS n,
      LATERAL (SELECT 1 + (n - 1) * %(orders)s / %(events)s AS of_order,
                      now() - interval '365 days' * (1 - n::float / %(events)s) AS at) AS made
 """
+_ADD_KEYS = """
+INSERT INTO webhook_event_keys (key, event_id) SELECT webhook_event_key(dedup_key), id FROM webhook_events
+"""
 _ADD_CALLS = """
 INSERT INTO iiko_api_calls (
     operation, url, organization_id, order_id, request, response, response_text, http_status, duration_ms,
@@ -71,6 +74,9 @@ def fill(name: str, *, events: int, orders: int, calls: int) -> None:
         cursor.execute("ALTER TABLE webhook_events DISABLE TRIGGER USER")
         _add("events", _add_events(), count=events, of=events, orders=orders)
         cursor.execute("ALTER TABLE webhook_events ENABLE TRIGGER USER")
+        if database.value("SELECT to_regclass('webhook_event_keys')::text"):
+            # Which a trigger keeps, row by row.
+            cursor.execute(_ADD_KEYS)
         _add("calls", _ADD_CALLS, count=calls, of=calls, orders=orders)
         cursor.execute("RESET synchronous_commit")
         cursor.execute("VACUUM ANALYZE iiko_api_calls")
