@@ -27,6 +27,7 @@ EVENTS = 2_000_000
 ORDERS_AN_EVENT = 0.15
 SMALL = 1000
 GOAL = 0.9
+QUESTIONS, QUICK_QUESTIONS = 60, 20
 _HOST = "127.0.0.1"
 _KINDS = ("number", "phone", "surname", "external id", "nothing found")
 
@@ -101,7 +102,9 @@ def _measured(name: str, length: Length, *, events: int, orders: int) -> Side:
     times_ms = {}
     for door, ask in doors.items():
         ask(0)  # what a process reads once
-        times_ms[door] = [_timed(partial(ask, n)) for n in range(20 if length.quick else 60)]
+        times_ms[door] = [
+            _timed(partial(ask, n)) for n in range(QUICK_QUESTIONS if length.quick else QUESTIONS)
+        ]
     say(f"{name}: pages measured")
     rates: dict[str, list[float]] = {"drain": []}
     for run in range(length.runs):

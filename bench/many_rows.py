@@ -2,12 +2,12 @@
 
 import sys
 import time
+from typing import Any
 
 from django.db import connection
 
 from bench import database, search
 from bench.bodies import ORGANIZATION_ID
-from bench.report import JsonObject
 
 _AT_ONCE = 50_000
 
@@ -96,7 +96,7 @@ def _add_events() -> str:
 
 
 def _add(what: str, statement: str, *, count: int, of: int, orders: int) -> None:
-    given: JsonObject = {"organization": ORGANIZATION_ID, "events": of, "orders": orders}
+    given: dict[str, Any] = {"organization": ORGANIZATION_ID, "events": of, "orders": orders}
     for first in range(1, count + 1, _AT_ONCE):
         last = min(first + _AT_ONCE - 1, count)
         with connection.cursor() as cursor:

@@ -59,7 +59,7 @@ class Soaked:
         """Return the end in parts of what it was once warm."""
         values = [getattr(look, name) for look in self.looks]
         fifth = max(1, len(values) // 5)
-        return median(values[-fifth:]) / median(values[fifth : 2 * fifth])
+        return float(median(values[-fifth:]) / median(values[fifth : 2 * fifth]))
 
     def last(self, name: str) -> float:
         return float(getattr(self.looks[-1], name))
