@@ -16,7 +16,7 @@ from bench.__main__ import PROJECT
 
 HUB = {"DJANGO_SETTINGS_MODULE": "iikohub.settings"}
 _GRACE_S = 15.0
-_START_S = 60.0
+_START_S = 180.0
 _PAUSE_S = 0.05
 
 
