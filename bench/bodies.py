@@ -119,12 +119,20 @@ def _local(instant: datetime) -> str:
 _MARKED = 0xABCDEF
 
 
+HEXADECIMAL, DECIMAL = b"\x01", b"\x02"
+
+
 def unique_bodies(*, run: int) -> Iterator[bytes]:
     """Bodies of one size with a new order each, without end; cheap, since only the ids are filled in."""
-    marked = Moment(run, _MARKED, 0)
-    text = body([marked]).replace(b"%", b"%%")
-    template = text.replace(f"{_MARKED:012x}".encode(), b"%(n)012x").replace(b"%d" % _MARKED, b"%(n)08d")
+    text = template(run=run).replace(b"%", b"%%")
+    text = text.replace(HEXADECIMAL, b"%(n)012x").replace(DECIMAL, b"%(n)08d")
     number = 0
     while True:
         number += 1
-        yield template % {b"n": number}
+        yield text % {b"n": number}
+
+
+def template(*, run: int) -> bytes:
+    """Return a body with ``HEXADECIMAL`` (12 digits) and ``DECIMAL`` (8) where the order's number goes."""
+    text = body([Moment(run, _MARKED, 0)])
+    return text.replace(f"{_MARKED:012x}".encode(), HEXADECIMAL).replace(b"%d" % _MARKED, DECIMAL)

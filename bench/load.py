@@ -1,5 +1,7 @@
 """The sender of the ingest benchmark: keep-alive connections, each with one request under way.
 
+For machines without ``wrk`` (``bench.wrk``).
+
 A process of its own (``python -m bench.load``, JSON on stdout) and as light as Python allows, since
 it takes its time from the same cores as what it measures: no HTTP library, no event loop but a
 selector, bodies made by filling in numbers.
@@ -68,10 +70,7 @@ class Load:
         self._address = ("127.0.0.1", port)
         self._bodies = unique_bodies(run=run)
         size = len(next(self._bodies))
-        self._head = (
-            f"POST {PATH} HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: {token}\r\n"
-            f"Content-Type: application/json\r\nContent-Length: {size}\r\n\r\n"
-        ).encode()
+        self._head = head(token, size)
         self._selector = selectors.DefaultSelector()
         self._answered = 0
         self._errors: Counter[str] = Counter()
@@ -134,6 +133,14 @@ class Load:
         else:
             self._errors[status.decode("ascii", "replace")] += 1
         return True
+
+
+def head(token: str, size: int) -> bytes:
+    """Return what stands before a body of ``size`` bytes."""
+    return (
+        f"POST {PATH} HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: {token}\r\n"
+        f"Content-Type: application/json\r\nContent-Length: {size}\r\n\r\n"
+    ).encode()
 
 
 def _is_whole(head: bytes, rest: bytes) -> bool:

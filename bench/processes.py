@@ -16,7 +16,7 @@ from bench.__main__ import PROJECT
 
 HUB = {"DJANGO_SETTINGS_MODULE": "iikohub.settings"}
 _GRACE_S = 15.0
-_START_S = 60.0
+_START_S = 180.0
 _PAUSE_S = 0.05
 
 
@@ -87,10 +87,17 @@ def running(commands: Sequence[Sequence[str]], *, env: dict[str, str]) -> Iterat
 def web(*, port: int | None = None, env: dict[str, str] | None = None) -> Iterator[int]:
     """Run the web processes of ``SERVER`` as they are run in earnest; gives the port once they answer."""
     port = port or free_port()
+    with serving(port, env=env):
+        yield port
+
+
+@contextlib.contextmanager
+def serving(port: int, *, env: dict[str, str] | None = None) -> Iterator[Running]:
+    """Run them on a port, and give the process that started them."""
     command = (sys.executable, "-m", "iikohub.operations.web_server")
     with running([command], env=HUB | (env or {}) | {"GUNICORN_BIND": f"127.0.0.1:{port}"}) as (server,):
         wait_for(lambda: _is_ready(port), "the web server", seconds=_START_S, watched=[server])
-        yield port
+        yield server
 
 
 def wait_for(
@@ -126,3 +133,22 @@ def _is_ready(port: int) -> bool:
         return False
     finally:
         connection.close()
+
+
+def family(pid: int) -> list[int]:
+    """Return a process and all that descend from it."""
+    found = [pid]
+    for one in found:
+        for thread in Path(f"/proc/{one}/task").glob("*/children"):
+            found += [int(child) for child in thread.read_text().split()]
+    return found
+
+
+def processor_s(pids: Sequence[int]) -> float:
+    """Return the processor time that processes have taken so far."""
+    ticks = 0
+    for pid in pids:
+        # Behind the name, which may hold anything, brackets too.
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+        ticks += int(fields[11]) + int(fields[12])
+    return ticks / os.sysconf("SC_CLK_TCK")

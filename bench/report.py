@@ -28,6 +28,10 @@ class Length:
     quick: bool
     token: str
     key: str
+    servers: tuple[str, ...] = ("gunicorn",)
+    """The web servers to measure, in turns where a part measures them."""
+    events: int = 0
+    """How many to send where a part counts them; 0: as many as it sends usually."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -57,7 +57,7 @@ FROM generate_series(%(first)s::bigint, %(last)s::bigint) AS n,
 """
 
 _HOST = "127.0.0.1"
-_BELOW_BOX = {"HX-Request": "true", "HX-Target": "search-found"}
+BELOW_BOX = {"HX-Request": "true", "HX-Target": "search-found"}
 _NAMES = ["Анна", "Пётр", "Мария", "Семён", "Ольга", "Иван", "Алёна", "Юрий", "Дарья", "Глеб"]
 
 
@@ -71,7 +71,7 @@ def _surnames() -> list[str]:
 SURNAMES = _surnames()
 
 
-def _terms() -> dict[str, Callable[[int], str]]:
+def terms() -> dict[str, Callable[[int], str]]:
     """Return the kinds of terms; each gives what is typed for order ``n``."""
 
     def digest(kind: str, n: int) -> str:
@@ -130,13 +130,14 @@ class SearchRun:
 
 def section(length: Length) -> Section:
     orders = 3_000 if length.quick else ORDERS
-    terms = _terms()
+    kinds = terms()
     drained = [_drain(run, length) for run in range(length.runs)]
-    fill_per_s = _fill(orders)
-    runs = [_run(terms, orders, length.key, fill_per_s, one) for one in drained]
+    database.empty()
+    fill_per_s = fill(orders)
+    runs = [_run(kinds, orders, length.key, fill_per_s, one) for one in drained]
     how = f"{orders} orders, {_EACH} searches of each kind, below the box of the console and by the API"
-    found = Section.of("search", how, runs, _rows(list(terms)), _as_json)
-    slow = [kind for kind in terms if found.medians[f"{kind}: p95"] > GOAL_MS]
+    found = Section.of("search", how, runs, _rows(list(kinds)), _as_json)
+    slow = [kind for kind in kinds if found.medians[f"{kind}: p95"] > GOAL_MS]
     found.comparisons = [
         Comparison(f"p95 of every kind at most {GOAL_MS:.0f} ms", not slow),
         Comparison(
@@ -184,9 +185,8 @@ def _drain(run: int, length: Length) -> tuple[float, float]:
     return by_hub(moments).per_s, bare
 
 
-def _fill(orders: int) -> float:
+def fill(orders: int) -> float:
     """Make the orders without terms, then the terms as the migration does; returns its orders a second."""
-    database.empty()
     given: dict[str, Any] = {
         "organization": ORGANIZATION_ID,
         "orders": orders,
@@ -227,7 +227,7 @@ def _run(
     headers = {"Authorization": f"Api-Key {key}"}
 
     def console(text: str) -> int:
-        return person.get("/console/search", {"q": text}, headers=_BELOW_BOX).status_code
+        return person.get("/console/search", {"q": text}, headers=BELOW_BOX).status_code
 
     def api(text: str) -> int:
         return Client(SERVER_NAME=_HOST).get("/api/v1/orders", {"search": text}, headers=headers).status_code

@@ -302,3 +302,39 @@ def test_a_stop_waits_for_no_slow_client(hub: Hub) -> None:
 
         assert web.wait(20) == 0
         assert time.monotonic() - began < 8
+
+
+# --- what granian was known for (its issues 306 and 568); gunicorn is asked the same -----------------
+
+
+@either_server
+def test_a_stop_waits_for_no_client_that_stays(hub: Hub) -> None:
+    other = Hub(hub.folder, settings=hub.settings)
+    web = other.start_web()
+    with contextlib.ExitStack() as stack:
+        for _ in range(5):
+            one = stack.enter_context(socket.create_connection(("127.0.0.1", other.port), timeout=5))
+            one.sendall(request("Content-Length: 2\r\n", b"[]"))
+            assert one.recv(1000).startswith(b"HTTP/1.1 200 ")
+        began = time.monotonic()
+        os.killpg(web.pid, signal.SIGTERM)
+
+        assert web.wait(20) == 0
+        assert time.monotonic() - began < 8
+
+
+@either_server
+def test_as_many_database_connections_are_open_as_there_are_threads(hub: Hub) -> None:
+    assert [status for status, _ in send_webhooks(hub.port, per_second=20, seconds=0.5)] == [200] * 10
+    before = database_connections(hub)
+
+    send_webhooks(hub.port, per_second=100, seconds=3)
+
+    assert database_connections(hub) - before < THREADS
+
+
+def database_connections(hub: Hub) -> int:
+    count = "SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'client backend'"
+    ask = f"from django.db import connection\nwith connection.cursor() as cursor: cursor.execute({count!r})"
+    ask += "; print(*cursor.fetchone())"
+    return int(hub.manage("shell", "-v0", "-c", ask))

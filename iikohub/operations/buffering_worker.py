@@ -8,16 +8,20 @@ client has not taken yet. A proxy that buffers does the same (docs/adr/0008-thre
 
 What a slow client holds is a place among ``worker_connections`` and memory. Both are bounded: the connection
 that has waited longest goes first.
+
+The processes of a master hold equally many connections: who has more than another leaves the next to it.
 """
 
 import contextlib
 import errno
 import io
+import os
 import re
 import selectors
 import socket
 import tempfile
 import time
+from collections.abc import Callable
 from concurrent.futures import Future
 from enum import Enum, auto
 from functools import partial
@@ -27,6 +31,7 @@ from django.conf import settings
 from gunicorn import config, glogging, http
 from gunicorn.workers import gthread
 
+from iikohub.operations.connection_shares import shares
 from iikohub.operations.request_limits import LINGER_S, LONGEST_HEAD, MOST_RECEIVED, STALLED_S, largest_body
 
 MOST_QUEUED = 128 * 1024 * 1024
@@ -44,6 +49,14 @@ UNSENT_IN_MEMORY = 64 * 1024
 STEADY = 64 * 1024
 """Bytes of its answer that a client has to take within ``STALLED_S``."""
 
+PATIENCE_S = 0.25
+"""A new connection waits no longer for a process that has fewer; then whoever saw it takes it."""
+
+UNEVEN = 8
+"""Who holds so many connections more than another parts with one after its answer: the client comes again."""
+
+_PART_EVERY_S = 0.02
+_PAUSE_S = 0.002
 _RECEIVE = 256 * 1024
 _SEND = 64 * 1024
 _TRY_EVERY_S = 0.05
@@ -151,6 +164,9 @@ class BufferedSocket:
         self._unsent: IO[bytes] | None = None
         self._sent = 0
         self._next_try = 0.0
+        self._holds_next = False
+        self._held = b""
+        """The beginning of an answer, its head, which goes out together with what follows."""
         self.left = 0
         """Bytes that are not sent yet."""
         self.is_continued = False
@@ -174,6 +190,12 @@ class BufferedSocket:
         return piece
 
     def sendall(self, data: bytes) -> None:
+        if self._holds_next:
+            self._holds_next = False
+            self._held = data
+            return
+        if self._held:
+            data, self._held = self._held + data, b""
         view = memoryview(data)
         # Not with each piece of an answer: the client that did not take the last one is slow.
         if self.left and (now := time.monotonic()) >= self._next_try:
@@ -204,7 +226,17 @@ class BufferedSocket:
     def close(self) -> None:
         """Leave the end to the loop, which knows what is still unsent."""
 
-    # --- what the loop calls --------------------------------------------------------------------------
+    # --- what the worker calls ------------------------------------------------------------------------
+
+    def begin_answer(self) -> None:
+        """Keep the first piece of what is sent from now on, which is the head, until the next comes."""
+        self._holds_next = True
+
+    def end_answer(self) -> None:
+        """Send a head that nothing followed."""
+        self._holds_next = False
+        if self._held:
+            self.sendall(b"")
 
     def flush(self) -> int:
         """Send what the client takes now; returns how much it was."""
@@ -264,6 +296,10 @@ class Connection:
         self.keeps_alive = False
         self.is_cut_short = False
         """The request goes on, but the rest of it will not be read."""
+        self.watched = 0
+        """For which events the poller has it."""
+        self.is_parting = False
+        """Others hold fewer connections: this one ends with its answer."""
         self.queued = 0
         """Bytes of a large request that waits for a thread or is with one."""
         self.behind = b""
@@ -280,6 +316,7 @@ class Connection:
         # Who asks before sending such a body is not told to go on.
         self.sock.is_continued |= self.is_cut_short
         self.sock.give(bytes(self.arriving.data))
+        self.sock.begin_answer()
         self.arriving = Arriving(0)
         self.parser = http.get_parser(self.cfg, self.sock, self.client)
 
@@ -295,12 +332,37 @@ class Connection:
         self.raw.close()
 
 
+class Wakeups(gthread.PollableMethodQueue):  # type: ignore[misc]  # gunicorn declares no types
+    """What threads leave for the loop; one byte in the pipe for all that are left before it looks.
+
+    A write lets other threads run, and the one that wrote queues for its turn.
+    """
+
+    _is_awake = False
+
+    def defer(self, callback: Callable[..., object], *args: object) -> None:
+        self._queue.put(partial(callback, *args))
+        if not self._is_awake:
+            self._is_awake = True
+            with contextlib.suppress(OSError):  # the pipe is full: the loop is awake in any case
+                os.write(self._write_fd, b"\0")
+
+    def run_callbacks(self, _fileobj: object, max_callbacks: int = 50) -> None:
+        with contextlib.suppress(BlockingIOError):
+            os.read(self._read_fd, max_callbacks)
+        # Before taking them: who leaves one from here on wakes the loop again.
+        self._is_awake = False
+        for _ in range(self._queue.qsize()):
+            self._queue.get_nowait()()
+
+
 class BufferingWorker(gthread.ThreadWorker):  # type: ignore[misc]  # gunicorn declares no types
     """gunicorn's threaded worker, whose loop reads the requests and finishes the answers."""
 
     def __init__(self, *args: object, **kwargs: object) -> None:
         super().__init__(*args, **kwargs)
         self.cfg.set("sendfile", False)  # it would write to the socket past us
+        self.method_queue = Wakeups()
         self._waiting: dict[Connection, None] = {}
         """Connections that wait for their client, the one that has waited longest first."""
         self._received = 0
@@ -311,6 +373,15 @@ class BufferingWorker(gthread.ThreadWorker):  # type: ignore[misc]  # gunicorn d
         self._let_go = 0
         self._turned_away = 0
         self._is_stopping = False
+        # Here and not in ``run``: the master makes the worker, and all of its processes see the memory.
+        self._share = shares.take(self)
+        self._parting = 0
+        """Connections that end with their answer, so that others have as many."""
+        self._next_parting = 0.0
+        self._left_to: tuple[int, float, float] | None = None
+        """How many connections the other one has to whom this process leaves the next, since when, and
+        when that was last so."""
+        self._accepts_at = 0.0
         # The settings are there once the application is loaded (``run``).
         self._largest_body = 0
         self._most_received = MOST_RECEIVED
@@ -331,9 +402,64 @@ class BufferingWorker(gthread.ThreadWorker):  # type: ignore[misc]  # gunicorn d
         self._read_within_s = settings.REQUEST_ARRIVES_WITHIN_S
         super().run()
 
+    # --- all processes hold equally many ----------------------------------------------------------------
+
+    def notify(self) -> None:
+        super().notify()
+        self._tell()
+
+    def set_accept_enabled(self, enabled: bool) -> None:
+        super().set_accept_enabled(enabled and time.monotonic() >= self._accepts_at)
+        self._tell()
+
+    def wait_for_and_dispatch_events(self, timeout: float) -> None:
+        pause = self._accepts_at - time.monotonic()
+        super().wait_for_and_dispatch_events(timeout=min(timeout, pause) if pause > 0 else timeout)
+
+    def _tell(self) -> None:
+        if self.alive:
+            self._share.tell(self.nr_conns - self._parting)
+        else:
+            self._share.leave()
+
+    def _count(self, change: int) -> None:
+        self.nr_conns += change
+        self._tell()
+
+    def _leaves_it_to_another(self) -> bool:
+        """Whether another process has fewer connections: it is awake as well, and takes this one."""
+        least = self._share.least_of_others()
+        if least is None or self.nr_conns - self._parting <= least or self.cfg.reuse_port:
+            return False
+        now = time.monotonic()
+        fewest, since, last = self._left_to or (least, now, now)
+        if fewest != least or now - last > 25 * _PAUSE_S:
+            since = now  # the other one took some meanwhile, or there was nothing to take
+        self._left_to = (least, since, now)
+        if now - since > PATIENCE_S:
+            return False
+        self._accepts_at = now + _PAUSE_S
+        self.set_accept_enabled(False)
+        return True
+
+    def _parts_with_one(self) -> bool:
+        """Whether the connection whose request is here is one too many, as after the start of a process."""
+        now = time.monotonic()
+        if now < self._next_parting:
+            return False
+        self._next_parting = now + _PART_EVERY_S
+        least = self._share.least_of_others()
+        if least is None or self.nr_conns - self._parting - least <= UNEVEN:
+            return False
+        self._parting += 1
+        self._tell()
+        return True
+
     # --- a request comes in -----------------------------------------------------------------------------
 
     def accept(self, listener: socket.socket) -> None:
+        if self._leaves_it_to_another():
+            return
         try:
             sock, client = listener.accept()
         except OSError as error:
@@ -342,7 +468,7 @@ class BufferingWorker(gthread.ThreadWorker):  # type: ignore[misc]  # gunicorn d
             elif error.errno not in (errno.EAGAIN, errno.ECONNABORTED):
                 raise
             return
-        self.nr_conns += 1
+        self._count(1)
         if self.nr_conns >= self.worker_connections:
             self._let_go_of_oldest()
         conn = Connection(self.cfg, sock, client, listener.getsockname())
@@ -351,7 +477,9 @@ class BufferingWorker(gthread.ThreadWorker):  # type: ignore[misc]  # gunicorn d
 
     def _on_ready(self, conn: Connection, _sock: socket.socket) -> None:
         if conn not in self._waiting:
-            return  # let go of since the poller spoke
+            # Let go of since the poller spoke; or a thread has it, and who sends meanwhile is heard later.
+            self._watch_no_more(conn)
+            return
         try:
             if conn.state is State.WRITING:
                 self._write(conn)
@@ -395,11 +523,19 @@ class BufferingWorker(gthread.ThreadWorker):  # type: ignore[misc]  # gunicorn d
         self._queued += conn.queued
         self._stop_waiting(conn)
         conn.state = State.WORKING
+        conn.is_parting = self._parts_with_one()
         conn.hand_over()
         self.enqueue_req(conn)
 
+    def handle(self, conn: Connection) -> bool:
+        try:
+            stays_open: bool = super().handle(conn)
+            return stays_open
+        finally:
+            conn.sock.end_answer()
+
     def handle_request(self, req: http.Request, conn: Connection) -> bool:
-        if conn.is_cut_short:
+        if conn.is_cut_short or conn.is_parting:
             req.force_close()
         stays_open: bool = super().handle_request(req, conn)
         return stays_open
@@ -465,23 +601,28 @@ class BufferingWorker(gthread.ThreadWorker):  # type: ignore[misc]  # gunicorn d
 
     def _wait(self, conn: Connection, state: State, seconds: float) -> None:
         """Wait for the client in ``state``, from now on for ``seconds`` at most."""
-        is_registered = conn in self._waiting
-        was_writing = conn.state is State.WRITING
         self._forget_received(conn)
         conn.state = state
         conn.deadline = time.monotonic() + seconds
         self._waiting.pop(conn, None)
         self._waiting[conn] = None
-        events = selectors.EVENT_WRITE if state is State.WRITING else selectors.EVENT_READ
-        if not is_registered:
+        self._watch(conn, selectors.EVENT_WRITE if state is State.WRITING else selectors.EVENT_READ)
+
+    def _watch(self, conn: Connection, events: int) -> None:
+        """Have the poller tell of these; it keeps a connection that a thread has, which costs nothing."""
+        if not conn.watched:
             self.poller.register(conn.raw, events, partial(self._on_ready, conn))
-        elif was_writing != (state is State.WRITING):
+        elif conn.watched != events:
             self.poller.modify(conn.raw, events, partial(self._on_ready, conn))
+        conn.watched = events
+
+    def _watch_no_more(self, conn: Connection) -> None:
+        if conn.watched:
+            self.poller.unregister(conn.raw)
+            conn.watched = 0
 
     def _stop_waiting(self, conn: Connection) -> None:
-        if conn in self._waiting:
-            del self._waiting[conn]
-            self.poller.unregister(conn.raw)
+        self._waiting.pop(conn, None)
         self._forget_received(conn)
 
     def _forget_received(self, conn: Connection) -> None:
@@ -490,8 +631,10 @@ class BufferingWorker(gthread.ThreadWorker):  # type: ignore[misc]  # gunicorn d
 
     def _drop(self, conn: Connection) -> None:
         self._stop_waiting(conn)
+        self._watch_no_more(conn)
         conn.state = State.CLOSED
-        self.nr_conns -= 1
+        self._parting -= conn.is_parting
+        self._count(-1)
         conn.close()
 
     def _let_go_of_oldest(self, *states: State) -> bool:

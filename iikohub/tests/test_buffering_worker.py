@@ -6,6 +6,7 @@ import socket
 import time
 from collections.abc import Iterator
 from concurrent.futures import Future
+from dataclasses import dataclass
 
 import pytest
 from django.conf import LazySettings
@@ -14,8 +15,8 @@ from gunicorn.config import Config
 from gunicorn.glogging import Logger
 from gunicorn.workers import gthread
 
-from iikohub.operations import buffering_worker
-from iikohub.operations.buffering_worker import BufferingWorker, Connection, State
+from iikohub.operations import buffering_worker, connection_shares
+from iikohub.operations.buffering_worker import UNEVEN, BufferingWorker, Connection, State
 from iikohub.operations.request_limits import LINGER_S
 
 LARGE = b"POST / HTTP/1.1\r\nHost: hub\r\nContent-Length: 70000\r\n\r\n" + b" " * 70_000
@@ -49,6 +50,7 @@ class Worker(BufferingWorker):
     def answer(self, conn: Connection) -> None:
         """Do as if a thread had read the request and answered."""
         conn.sock.rest()
+        conn.sock.end_answer()
         done: Future[bool] = Future()
         done.set_result(True)
         self.finish_request(conn, done)
@@ -59,6 +61,7 @@ def worker() -> Iterator[Worker]:
     made = Worker()
     yield made
     made.murder_keepalived(force=True)
+    made._share.leave()
     for one in made.made:
         one.close()
     made.poller.close()
@@ -151,3 +154,98 @@ def test_as_much_is_received_as_any_door_takes(
 
     assert worker.handed_over == [conn]
     assert not conn.is_cut_short
+
+
+# --- connections of several processes ----------------------------------------------------------------
+
+
+@dataclass
+class Door:
+    """Two workers at one address, in one process here; ``knock`` has clients connect."""
+
+    listener: socket.socket
+    one: Worker
+    other: Worker
+
+    def knock(self, clients: int) -> None:
+        self.one.made += [socket.create_connection(self.listener.getsockname()) for _ in range(clients)]
+
+    def turn(self, worker: Worker) -> None:
+        """Do a turn of the worker's loop."""
+        worker.notify()
+        worker.set_accept_enabled(worker.alive)
+        worker.wait_for_and_dispatch_events(timeout=0)
+
+
+@pytest.fixture
+def door(worker: Worker) -> Iterator[Door]:
+    other = Worker()
+    with socket.create_server(("127.0.0.1", 0), backlog=128) as listener:
+        worker.sockets = other.sockets = [listener]
+        yield Door(listener, worker, other)
+        other.murder_keepalived(force=True)
+        other._share.leave()
+        other.poller.close()
+        other.tmp.close()
+
+
+def test_no_process_has_more_than_its_share_of_the_connections(door: Door) -> None:
+    door.turn(door.one)
+    door.turn(door.other)
+    door.knock(64)
+
+    while door.one.nr_conns + door.other.nr_conns < 64:
+        for _ in range(20):
+            door.turn(door.one)
+        door.turn(door.other)
+
+    assert (door.one.nr_conns, door.other.nr_conns) == (32, 32)
+
+
+def test_a_client_does_not_wait_for_a_process_that_hangs(door: Door, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(buffering_worker, "PATIENCE_S", 0.05)
+    door.turn(door.other)  # its last one
+    door.knock(1)
+    door.turn(door.one)
+    assert door.one.nr_conns == 1
+    door.knock(1)
+    door.turn(door.one)
+    assert door.one.nr_conns == 1
+
+    end = time.monotonic() + 10
+    while door.one.nr_conns < 2 and time.monotonic() < end:
+        door.turn(door.one)
+
+    assert (door.one.nr_conns, door.other.nr_conns) == (2, 0)
+
+
+@pytest.mark.parametrize("why", ["it stops", "it told nothing for long"])
+def test_nothing_is_left_to_a_process_that_takes_no_more(
+    door: Door, monkeypatch: pytest.MonkeyPatch, why: str
+) -> None:
+    door.turn(door.other)
+    if why == "it stops":
+        door.other.alive = False
+        door.other.set_accept_enabled(False)
+    else:
+        monkeypatch.setattr(connection_shares, "STALE_S", 0.0)
+    door.knock(3)
+
+    for _ in range(3):
+        door.turn(door.one)
+
+    assert door.one.nr_conns == 3
+
+
+def test_a_process_parts_with_connections_that_another_lacks(
+    door: Door, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(buffering_worker, "_PART_EVERY_S", 0.0)
+    kept = [door.one.meet() for _ in range(UNEVEN + 2)]
+    door.turn(door.other)
+
+    for conn, _client in kept:
+        door.one._take(conn, b"GET / HTTP/1.1\r\nHost: hub\r\n\r\n")
+
+    # From then on the difference is small enough.
+    assert [conn.is_parting for conn, _client in kept] == [True, True] + [False] * UNEVEN
