@@ -2,21 +2,28 @@
 
 from bisect import bisect_left, bisect_right
 
-from chaos.evidence import Evidence, Injected, Sample
+from chaos.evidence import Calm, Evidence, Injected, Sample
 
 _QUICK_S = 0.1
 """A webhook takes less on a machine that has time, under the load of a run."""
 _MOST_TIMES = 4.0
 """A machine that is slower than that proves nothing, and limits say no more."""
+_OWN_S = 1.0
+"""What an answer takes beside what it waits for: the part of a limit that grows with the machine."""
 _LAGS = 3
 """An answer waits for the processor a few times: for the loop, a thread, the database."""
+
+
+def times_of(calm: Calm) -> float:
+    """Return how many times as long as a machine that has time this one is given."""
+    return min(max(calm.webhook_s / _QUICK_S, 1.0), _MOST_TIMES)
 
 
 class Pace:
     """Scales limits by what a webhook took before the first fault, and adds what the machine held up."""
 
     def __init__(self, evidence: Evidence) -> None:
-        self.times = min(max(evidence.calm.webhook_s / _QUICK_S, 1.0), _MOST_TIMES)
+        self.times = times_of(evidence.calm)
         self._lags = sorted(evidence.lags)
         self._moments = [at for at, _lag_s in self._lags]
 
@@ -24,8 +31,8 @@ class Pace:
         return seconds * self.times
 
     def allowed_s(self, seconds: float, sample: Sample) -> float:
-        """Return how long this one may take: the limit, what a calm answer takes here, and held-up time."""
-        return seconds + _QUICK_S * self.times + _LAGS * self._worst_lag_s(sample)
+        """Return how long this one may take, where a machine that has time is allowed ``seconds``."""
+        return seconds + _OWN_S * (self.times - 1) + _LAGS * self._worst_lag_s(sample)
 
     def _worst_lag_s(self, sample: Sample) -> float:
         first = bisect_left(self._moments, sample.at)

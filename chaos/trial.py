@@ -15,6 +15,7 @@ from chaos.evidence import Evidence, InboxRow, Injected, Json, Sample, canonical
 from chaos.faults import LONG_FROM_MINUTES, Fault, plan, wait_until_up
 from chaos.installation import WORKERS, Installation, wait_for
 from chaos.load import Load
+from chaos.pace import times_of
 from chaos.watch import Watch
 
 _CALM_S = 3.0
@@ -122,7 +123,7 @@ class Trial:
 
     def _wait(self, happened: Callable[[], Any], what: str) -> None:
         try:
-            wait_for(happened, what, seconds=_SETTLE_S)
+            wait_for(happened, what, seconds=_SETTLE_S * times_of(self.calm))
         except ProcessFailed as late:
             self.say(str(late))  # the checks show what is missing
 

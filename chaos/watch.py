@@ -15,6 +15,7 @@ import requests
 
 from chaos.evidence import Backlog, Calm, Json, Sample
 from chaos.installation import PASSWORD, TOKEN, USER, Installation
+from iikohub.embedded_postgres.programs import EmbeddedPostgresError
 
 WEBHOOK, HEALTHZ, READYZ = "POST webhooks/iiko", "GET healthz", "GET readyz"
 _TIMEOUT_S = 30.0
@@ -118,7 +119,7 @@ class Watch:
     def _follow_backlog(self) -> None:
         while not self._stopping.wait(_BACKLOG_S):
             at = time.monotonic()
-            with contextlib.suppress(psycopg.Error):  # the database is away
+            with contextlib.suppress(psycopg.Error, EmbeddedPostgresError):  # the database is away
                 self.backlog.append(Backlog(at, float(self.hub.query(_OLDEST_WAITING)[0][0])))
 
     def _feel_pulse(self) -> None:
@@ -153,7 +154,7 @@ class Watch:
     # --- programs ---
 
     def _get(self, path: str) -> requests.Response:
-        headers = {"Authorization": f"Api-Key {self.hub.key}"}
+        headers = {"Authorization": f"Api-Key {self.hub.key}", "Accept-Language": "en"}
         return requests.get(f"{self.hub.url}{path}", headers=headers, timeout=_TIMEOUT_S)
 
     def _webhook(self) -> requests.Response:
@@ -231,7 +232,8 @@ def said(answer: requests.Response) -> str:
     if "json" not in answer.headers.get("Content-Type", ""):
         pattern = _ALERT if answer.status_code == 200 else _HEADING
         found = [html.unescape(_TAG.sub("", inner)) for _tag, inner in pattern.findall(answer.text)]
-        return " ".join(" ".join(found).split())[:_LONGEST_SAID]
+        different = dict.fromkeys(" ".join(words.split()) for words in found)
+        return " ".join(different)[:_LONGEST_SAID]
     if answer.status_code == 200 and len(answer.content) > _SMALL:
         return ""
     body = answer.json()

@@ -10,7 +10,7 @@ import re
 import signal
 import subprocess
 import tarfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -22,6 +22,7 @@ import pytest
 from iikohub.embedded_postgres.cluster import Cluster
 from tests.answering_iiko import AnsweringIiko, always, answering
 from tests.builders import cloud_event, product
+from tests.database import copy_former_cluster
 from tests.hub_process import KEEP, Hub, Process, wait_until
 from tests.preloaded import ROOT
 
@@ -94,7 +95,7 @@ class Update:
         self.old = Hub(folder / "old", root=former, settings=settings)
         self.new = Hub(folder / "new", settings=settings)
         self.cluster = Cluster(folder / "postgres")
-        self.old.manage("migrate", "-v0")
+        copy_former_cluster(folder / "postgres", former, previous_version())
         keep = KEEP.replace("Path(settings.EMBEDDED_POSTGRES_DIR).parent", f"Path({str(folder)!r})")
         self.survivor = self.old.start("manage.py", "shell", "-v0", "-c", keep)
         wait_until((folder / "kept").exists, seconds=60)
@@ -136,13 +137,18 @@ def update(tmp_path: Path, former: Path, iiko: AnsweringIiko) -> Iterator[Update
     made.old.stop()
 
 
+def soon(happened: Callable[[], bool]) -> None:
+    """Wait for a worker, which may have to start before."""
+    wait_until(happened, seconds=120)
+
+
 def event(order_id: str) -> dict[str, Any]:
     return cloud_event(order_id=order_id, status="WaitCooking", items=UNMADE, whenPrinted=None)
 
 
 def end(process: Process) -> None:
     os.killpg(process.pid, signal.SIGTERM)
-    process.wait(20)
+    process.wait(60)
 
 
 def cancel(hub: Hub, order_id: str) -> None:
@@ -158,7 +164,7 @@ def test_two_versions_work_on_one_database_while_an_update_goes_on(
     before = update.columns()
     web, worker = old.start_web(), old.start_worker()
     assert old.post([event(one) for one in orders[:2]])
-    wait_until(lambda: len(update.applied()) == 2)
+    soon(lambda: len(update.applied()) == 2)
 
     if not migrates_beside(update):
         end(worker)
@@ -173,10 +179,10 @@ def test_two_versions_work_on_one_database_while_an_update_goes_on(
     # The worker of the version before, and both webs.
     assert new.post([event(one) for one in orders[:4]])
     assert old.post([event(one) for one in orders[2:6]])
-    wait_until(lambda: len(update.applied()) == 6)
+    soon(lambda: len(update.applied()) == 6)
     cancel(old, orders[0])
     cancel(new, orders[1])
-    wait_until(lambda: iiko.asked["deliveries/cancel"] == 2)
+    soon(lambda: iiko.asked["deliveries/cancel"] == 2)
 
     # The worker of this version in place of it.
     end(worker)
@@ -185,8 +191,8 @@ def test_two_versions_work_on_one_database_while_an_update_goes_on(
     assert new.post([event(one) for one in orders[6:]])
     cancel(old, orders[2])
     cancel(new, orders[3])
-    wait_until(lambda: len(update.applied()) == 8)
-    wait_until(lambda: iiko.asked["deliveries/cancel"] == 4)
+    soon(lambda: len(update.applied()) == 8)
+    soon(lambda: iiko.asked["deliveries/cancel"] == 4)
 
     assert update.applied() == dict.fromkeys(orders, 2)
     assert {row["iiko_order_id"] for row in new.rows("/api/v1/orders")} == set(orders)
@@ -203,7 +209,7 @@ def update_with_a_stop(update: Update, orders: list[str]) -> None:
     new.start_worker()
     assert new.post([event(one) for one in orders[:6]])
     cancel(new, orders[0])
-    wait_until(lambda: len(update.applied()) == 6)
+    soon(lambda: len(update.applied()) == 6)
 
     assert update.applied() == dict.fromkeys(orders[:4], 2) | dict.fromkeys(orders[4:6], 1)
     assert {row["iiko_order_id"] for row in new.rows("/api/v1/orders")} == set(orders[:6])
