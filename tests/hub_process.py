@@ -87,7 +87,7 @@ class Hub(HubApi):
 
     def start_web(self) -> Process:
         process = self.start("-m", "iikohub.operations.web_server")
-        wait_until(lambda: self.answers("/readyz"), seconds=60)
+        wait_until(lambda: self.answers("/readyz"), seconds=120)
         return process
 
     def start_worker(self) -> Process:

@@ -37,7 +37,7 @@ def test_webhooks_that_wait_have_those_that_come_refused() -> None:
 
 def test_steps_of_one_request_wait_no_longer_than_one_may(monkeypatch: pytest.MonkeyPatch) -> None:
     watch, now = DatabaseWatch(), [1000.0]
-    monkeypatch.setattr(database_watch.time, "monotonic", lambda: now[0])
+    monkeypatch.setattr("time.monotonic", lambda: now[0])
 
     with watch.within_in_all(4.0):
         with watch.within(4.0):
