@@ -1,29 +1,41 @@
 """Which servers may be called: those of the public Internet, unless the installation allows others.
 
-A person who may change the address of a login must not make the hub call what only the hub can reach. Names
-are resolved within the time to connect (``names``), and once for each connection: what was checked is what
-is connected to.
+A person who may change the address of a login must not make the hub call what only the hub can reach.
 """
 
 import socket
 import time
-from collections.abc import Iterable
+from collections.abc import Callable
 from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
-from typing import Any, ClassVar
+from typing import Any, ClassVar, cast
 from urllib.parse import urlsplit
 
 from requests.adapters import HTTPAdapter
 from urllib3 import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.connection import HTTPConnection, HTTPSConnection
-from urllib3.exceptions import ConnectTimeoutError, NameResolutionError, NewConnectionError
+from urllib3.exceptions import ConnectTimeoutError, NewConnectionError
+from urllib3.util.connection import create_connection
 
 from iiko_client.http.names import names
 
+SocketOption = tuple[int, int, int | bytes]
+LOOKUP_S = 5.0
+"""How long the lookup of a name may take (``names``)."""
+_LEAST_CONNECT_S = 1.0
+_MOST_ADDRESSES = 4
 _NAT64 = IPv6Network("64:ff9b::/96")
 
 
 class NotPublic(ValueError):
     """An address that is not one of a public server over https."""
+
+
+class NoSuchName(OSError):
+    """A name leads to no address."""
+
+
+class NotPublicAddress(OSError):
+    """A name leads to an address that is not public."""
 
 
 class AddressRefused(NewConnectionError):
@@ -70,75 +82,88 @@ def _literal(host: str) -> str | None:
     return str(found[0][4][0])
 
 
-_CONNECT_S = 5.0
-"""Where no time to connect is set."""
-_LEAST_CONNECT_S = 1.0
+def connect_checked(
+    host: str,
+    port: int,
+    *,
+    only_public: bool,
+    wait_s: Callable[[], float | None],
+    options: list[SocketOption] | None = None,
+) -> socket.socket:
+    """Resolve a name once, refuse it unless every address of it is public, and connect to one of those.
+
+    What was checked is what is connected to, wherever the name leads a moment later. ``wait_s`` is asked
+    before the lookup and before each attempt how long it may take (None: as long as the system waits, but the
+    lookup ``LOOKUP_S``); what it raises ends them.
+
+    Raises:
+        NoSuchName, NotPublicAddress
+        OSError: of the last attempt.
+    """
+    try:
+        found = names.resolve(host, port, within_s=min(wait_s() or LOOKUP_S, LOOKUP_S))
+    except (OSError, UnicodeError) as error:
+        raise NoSuchName(str(error)) from error
+    addresses = list(dict.fromkeys(str(address[0]) for *_rest, address in found))
+    if only_public and not all(is_public(one.partition("%")[0]) for one in addresses):
+        raise NotPublicAddress(host)
+    failure: OSError = NoSuchName(host)
+    for one in addresses[:_MOST_ADDRESSES]:
+        left_s = wait_s()
+        try:
+            return create_connection((one, port), left_s, socket_options=options)
+        except OSError as error:
+            failure = error
+    raise failure
 
 
-class _ResolvesInTime(HTTPConnection):
+class _InTime(HTTPConnection):
     """Connects within its timeout, the lookup of the name included; urllib3 bounds only what follows it."""
 
+    only_public = False
+
     def _new_conn(self) -> socket.socket:
-        timeout_s = self.timeout if isinstance(self.timeout, int | float) else _CONNECT_S
-        began = time.monotonic()
+        until = time.monotonic() + (cast("float | None", self.timeout) or LOOKUP_S)  # set by now
         try:
-            found = names.resolve(self._dns_host, self.port, within_s=timeout_s)
-        except (OSError, UnicodeError) as error:
-            raise NameResolutionError(self.host, self, _as_lookup_error(error)) from error
-        addresses = list(dict.fromkeys(str(address[0]) for *_rest, address in found))
-        self._check(addresses)
-        left_s = max(timeout_s - (time.monotonic() - began), _LEAST_CONNECT_S)
-        return self._connect_to_one(addresses, left_s)
-
-    def _check(self, addresses: Iterable[str]) -> None:
-        """Refuse addresses that may not be called."""
-
-    def _connect_to_one(self, addresses: list[str], timeout_s: float) -> socket.socket:
-        name, timeout = self._dns_host, self.timeout
-        try:
-            self.timeout = timeout_s
-            for address in addresses[:-1]:
-                self._dns_host = address
-                try:
-                    return super()._new_conn()
-                except (NewConnectionError, ConnectTimeoutError):
-                    continue
-            self._dns_host = addresses[-1]
-            return super()._new_conn()
-        finally:
-            self._dns_host, self.timeout = name, timeout
+            return connect_checked(
+                self._dns_host,
+                self.port or self.default_port,
+                only_public=self.only_public,
+                wait_s=lambda: max(until - time.monotonic(), _LEAST_CONNECT_S),
+                options=self.socket_options,
+            )
+        except NotPublicAddress as error:
+            raise AddressRefused(self, "the address is not public") from error
+        except TimeoutError as error:
+            raise ConnectTimeoutError(self, "no connection in time") from error
+        except OSError as error:
+            raise NewConnectionError(self, f"no connection: {error}") from error
 
 
-def _as_lookup_error(error: Exception) -> socket.gaierror:
-    return error if isinstance(error, socket.gaierror) else socket.gaierror(socket.EAI_NONAME, str(error))
-
-
-class _Plain(HTTPConnectionPool):
-    ConnectionCls = _ResolvesInTime
-
-
-class _TlsConnection(_ResolvesInTime, HTTPSConnection):
+class _TlsInTime(_InTime, HTTPSConnection):
     pass
 
 
-class _Tls(HTTPSConnectionPool):
-    ConnectionCls = _TlsConnection
+class _PublicConnection(_TlsInTime):
+    only_public = True
 
 
-class _PublicConnection(_TlsConnection):
-    def _check(self, addresses: Iterable[str]) -> None:
-        if not all(is_public(address) for address in addresses):
-            raise AddressRefused(self, "the address is not public")
+class _Pool(HTTPConnectionPool):
+    ConnectionCls = _InTime
 
 
-class _PublicTls(HTTPSConnectionPool):
+class _TlsPool(HTTPSConnectionPool):
+    ConnectionCls = _TlsInTime
+
+
+class _PublicPool(HTTPSConnectionPool):
     ConnectionCls = _PublicConnection
 
 
 class ResolvingAdapter(HTTPAdapter):
     """Waits for a name no longer than for a connection; a proxy of the environment resolves it by itself."""
 
-    pools: ClassVar[dict[str, type[HTTPConnectionPool]]] = {"http": _Plain, "https": _Tls}
+    pools: ClassVar[dict[str, type[HTTPConnectionPool]]] = {"http": _Pool, "https": _TlsPool}
 
     def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
         super().init_poolmanager(*args, **kwargs)
@@ -148,4 +173,4 @@ class ResolvingAdapter(HTTPAdapter):
 class PublicAdapter(ResolvingAdapter):
     """Connects to public addresses alone."""
 
-    pools: ClassVar[dict[str, type[HTTPConnectionPool]]] = {"https": _PublicTls}
+    pools: ClassVar[dict[str, type[HTTPConnectionPool]]] = {"https": _PublicPool}

@@ -70,7 +70,7 @@ class Names:
 
     def _end(self, key: _Key, found: Found | None = None) -> None:
         with self._lock:
-            del self._under_way[key]
+            self._under_way.pop(key, None)
             if key in self._given_up:
                 self._given_up.discard(key)
                 if found:

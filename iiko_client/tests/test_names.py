@@ -14,7 +14,7 @@ from iiko_client.client import IikoClient
 from iiko_client.http.errors import IikoNotSent
 from iiko_client.http.exchange import Timeouts
 from iiko_client.http.names import Names, names
-from iiko_client.tests.harness import ORG
+from iiko_client.tests.harness import CORRELATION, ORG
 from iiko_client.tests.test_exchange import answer, server, transport_to
 
 NAME = "iiko.example"
@@ -96,10 +96,10 @@ def test_name_of_several_addresses_leads_to_the_one_that_answers(resolver: Resol
     resolver.addresses = ["127.0.0.2", "127.0.0.1"]  # nobody listens at the first
 
     with (
-        server(answer(b'{"correlationId": "c"}')) as url,
+        server(answer(f'{{"correlationId": "{CORRELATION}"}}'.encode())) as url,
         closing(transport_to(url.replace("127.0.0.1", NAME))) as transport,
     ):
         answered = IikoClient(transport).confirm(organization_id=ORG, order_id=ORG)
 
-    assert answered.correlation_id == "c"
+    assert answered.correlation_id == CORRELATION
     assert resolver.asked == 1

@@ -126,6 +126,24 @@ def leads_to(monkeypatch: pytest.MonkeyPatch, *answers: str) -> None:
     monkeypatch.setattr(socket, "getaddrinfo", lookup)
 
 
+def test_name_is_asked_for_once_and_what_was_checked_is_connected_to(monkeypatch: pytest.MonkeyPatch) -> None:
+    leads_to(monkeypatch, "8.8.8.8", "127.0.0.1")
+    tried: list[Any] = []
+
+    def refuse(address: Any, *_args: Any, **_options: Any) -> None:
+        tried.append(address)
+        raise ConnectionRefusedError
+
+    monkeypatch.setattr(addresses, "create_connection", refuse)
+
+    with pytest.raises(IikoNotSent):
+        client_for(make_login(base_url="https://iiko.example:444")).cancel_causes(
+            organization_id=ORGANIZATION_ID
+        )
+
+    assert tried == [("8.8.8.8", 444)]
+
+
 def test_name_that_leads_inside_brings_no_answer(
     listening: Listening, monkeypatch: pytest.MonkeyPatch, settings: LazySettings
 ) -> None:
@@ -141,26 +159,6 @@ def test_name_that_leads_inside_brings_no_answer(
         (one.http_status, one.response, one.response_text, one.error_code) for one in ApiCall.objects.all()
     } == {(None, None, "", "address_refused")}
     assert "IIKO_ALLOW_PRIVATE_ADDRESSES" in ApiLogin.objects.get().last_error
-
-
-def test_what_was_checked_is_connected_to_wherever_the_name_leads_a_moment_later(
-    listening: Listening, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    leads_to(monkeypatch, "8.8.8.8", "127.0.0.1")
-    connected: list[Any] = []
-
-    def refuse(address: Any, *_: Any, **__: Any) -> None:
-        connected.append(address)
-        raise ConnectionRefusedError
-
-    monkeypatch.setattr("urllib3.util.connection.create_connection", refuse)
-    login = make_login(base_url=f"https://iiko.example:{listening.port}")
-
-    with pytest.raises(IikoNotSent):
-        client_for(login).confirm(organization_id=ORGANIZATION_ID, order_id=ORGANIZATION_ID)
-
-    assert set(connected) == {("8.8.8.8", listening.port)}
-    assert not listening.was_called()
 
 
 def test_public_addresses_are_told_from_others() -> None:
