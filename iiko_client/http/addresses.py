@@ -7,7 +7,7 @@ import socket
 import time
 from collections.abc import Callable
 from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
-from typing import Any, ClassVar, cast
+from typing import Any, ClassVar
 from urllib.parse import urlsplit
 
 from requests.adapters import HTTPAdapter
@@ -123,7 +123,7 @@ class _InTime(HTTPConnection):
     only_public = False
 
     def _new_conn(self) -> socket.socket:
-        until = time.monotonic() + (cast("float | None", self.timeout) or LOOKUP_S)  # set by now
+        until = time.monotonic() + (self.timeout or LOOKUP_S)
         try:
             return connect_checked(
                 self._dns_host,
