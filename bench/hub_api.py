@@ -18,7 +18,7 @@ class HubApi:
 
     def answers(self, path: str) -> bool:
         try:
-            with urllib.request.urlopen(f"{self.url}{path}", timeout=5) as answer:
+            with urllib.request.urlopen(f"{self.url}{path}", timeout=20) as answer:
                 return bool(answer.status == 200)
         except urllib.error.HTTPError as error:
             error.close()

@@ -10,17 +10,19 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+from random import Random
 from types import FrameType
 from typing import NoReturn
 
 from bench.processes import ProcessFailed
 from chaos.checks import judge
-from chaos.faults import FAULTS
+from chaos.faults import FAULTS, plan
 from chaos.installation import Installation
 from chaos.report import Report
 from chaos.trial import Trial
 from iikohub.embedded_postgres.programs import EmbeddedPostgresError
 
+_CLEAN, _BREACHED, _UNFINISHED, _CANCELLED = 0, 1, 2, 130
 _OWN_MOUNTS = "CHAOS_HAS_OWN_MOUNTS"
 
 
@@ -31,18 +33,33 @@ def main() -> int:
         signal.signal(number, _leave)
     folder = Path(tempfile.mkdtemp(prefix="iikohub-chaos-"))
     folder.chmod(0o711)  # PostgreSQL may run as another user, who must be able to pass
+    code = _CANCELLED
+    try:
+        code = _try(folder, arguments)
+    finally:
+        shutil.rmtree(folder / "disk", ignore_errors=True)
+        if code in (_CLEAN, _CANCELLED) and not arguments.keep_logs:
+            shutil.rmtree(folder, ignore_errors=True)
+        else:
+            print(f"Kept as evidence: {folder} ({_what_is_kept(folder)})", file=sys.stderr)
+    return code
+
+
+def _try(folder: Path, arguments: argparse.Namespace) -> int:
     try:
         report = _run(folder, arguments)
     except (ProcessFailed, EmbeddedPostgresError) as error:
         print(f"The run could not be finished: {error}", file=sys.stderr)
-        return 2
-    finally:
-        if arguments.keep_logs:
-            print(f"The logs of all processes: {folder}", file=sys.stderr)
-        else:
-            shutil.rmtree(folder, ignore_errors=True)
+        return _UNFINISHED
+    if not report.is_clean:
+        report.write(folder)
     print(json.dumps(report.as_json(), indent=1, ensure_ascii=False) if arguments.json else report)
-    return 0 if report.is_clean else 1
+    return _CLEAN if report.is_clean else _BREACHED
+
+
+def _what_is_kept(folder: Path) -> str:
+    written = sorted(one.name for one in folder.glob("*.json"))
+    return ", ".join([*written, f"logs of {len(list(folder.glob('*.log')))} processes"])
 
 
 def read_arguments() -> argparse.Namespace:
@@ -75,6 +92,8 @@ def _run(folder: Path, arguments: argparse.Namespace) -> Report:
 
     hub = Installation(folder, seed=arguments.seed)
     faults = tuple(one for one in FAULTS if not arguments.only or one.name in arguments.only)
+    first = plan(Random(f"{arguments.seed}/plan"), faults=faults)
+    say(f"plan of seed {arguments.seed}: {', '.join(one.name for one in first)}")
     try:
         say(f"bringing a hub up; full disk: {hub.disk.what}")
         hub.up()

@@ -6,7 +6,9 @@ from decimal import Decimal
 from typing import Any
 
 from bench.truth import differences
-from chaos.evidence import ClientRequest, Evidence, Json, canonical
+from chaos.evidence import ClientRequest, Evidence, Injected, Json, Sample, Spares, canonical
+from chaos.pace import Pace, caught_up_s
+from chaos.watch import HEALTHZ, READYZ, WEBHOOK
 
 Check = Callable[[Evidence], list[str]]
 
@@ -17,6 +19,16 @@ _LEAST = {"webhooks acknowledged": 100, "commands confirmed": 3, "wallet operati
 
 _EXPECTED = {0, 200, 202, 409, 422, 429, 503}
 """Of the requests of a run; 0 is no answer."""
+
+_ANSWERED_WITHIN_S = {WEBHOOK: 5.0, READYZ: 5.0, HEALTHZ: 1.0}
+"""On a machine that has time: 4 s for the database (docs/how-it-works.md), and a little around it."""
+
+_QUIET_AFTER_S = 3.0
+"""So long after the end of a fault the other web process may still take the database for away."""
+
+_UP_AGAIN_S = 5.0
+_CAUGHT_UP_S = 60.0
+"""Other faults that come meanwhile do not count."""
 
 _LATER = {
     "WaitCooking": {"ReadyForCooking", "CookingStarted", "CookingCompleted", "Waiting", "OnWay", "Delivered",
@@ -208,6 +220,79 @@ def no_process_ended_by_itself(evidence: Evidence) -> list[str]:
     return list(evidence.ended_by_themselves)
 
 
+# --- nobody waits, and all comes back by itself ----------------------------------------------------------
+
+
+def answers_came_in_time(evidence: Evidence) -> list[str]:
+    """Demand an answer of a webhook and of health checks within seconds, whatever the web stands on."""
+    pace = Pace(evidence)
+    return [
+        f"{sample.endpoint} took {sample.took_s:.1f} s during: {fault.name}; {limit_s:.1f} s at most here"
+        if sample.status
+        else f"{sample.endpoint} got no answer during: {fault.name}"
+        for fault in evidence.injected
+        if fault.spares in (Spares.WEB, Spares.RECEIVING)
+        for sample in _asked_during(evidence, fault)
+        if sample.endpoint in _ANSWERED_WITHIN_S
+        and not _web_was_away(evidence, sample)
+        and (
+            sample.took_s > (limit_s := pace.allowed_s(_ANSWERED_WITHIN_S[sample.endpoint], sample))
+            or not sample.status
+        )
+    ]
+
+
+def spared_parts_went_on(evidence: Evidence) -> list[str]:
+    """Demand that what a fault does not touch goes on: first of all, that webhooks are stored."""
+    broken = [f"{words}, during: {fault.name}" for fault in evidence.injected for words in fault.broken]
+    last_up = 0.0
+    for fault in evidence.injected:
+        if fault.spares is Spares.RECEIVING:
+            since = max(fault.began, last_up + _QUIET_AFTER_S)
+            refused = Counter(
+                sample.status
+                for sample in _asked_during(evidence, fault)
+                if sample.endpoint == WEBHOOK and sample.at >= since and not sample.is_good
+            )
+            broken += [
+                f"a webhook got {status}, {n} times, during: {fault.name}" for status, n in refused.items()
+            ]
+        last_up = max(last_up, fault.up_again)
+    return broken
+
+
+def all_came_back_by_itself(evidence: Evidence) -> list[str]:
+    """Demand that soon after a fault /readyz is good and what waited is applied, by itself."""
+    pace = Pace(evidence)
+    breaches = []
+    for fault in evidence.injected:
+        up_s, allowed_s = fault.up_again - fault.ended, pace.scaled_s(_UP_AGAIN_S)
+        if up_s > allowed_s:
+            breaches.append(
+                f"/readyz was good {up_s:.1f} s after: {fault.name}; {allowed_s:.1f} s at most here"
+            )
+        late_s, allowed_s = caught_up_s(evidence, fault), pace.scaled_s(_CAUGHT_UP_S)
+        if late_s is None:
+            breaches.append(f"what came before the end of “{fault.name}” was never applied")
+        elif late_s > allowed_s:
+            breaches.append(f"caught up {late_s:.1f} s after: {fault.name}; {allowed_s:.1f} s at most here")
+    return breaches
+
+
+def _asked_during(evidence: Evidence, fault: Injected) -> list[Sample]:
+    return [one for one in evidence.samples if fault.began <= one.at <= fault.ended]
+
+
+def _web_was_away(evidence: Evidence, sample: Sample) -> bool:
+    """Whether a fault that leaves no web process has a part in it."""
+    return any(
+        fault.spares in (Spares.NOTHING, Spares.ONE_PROCESS)
+        and fault.began <= sample.at + sample.took_s
+        and sample.at <= fault.up_again + _QUIET_AFTER_S
+        for fault in evidence.injected
+    )
+
+
 def evidence_suffices(evidence: Evidence) -> list[str]:
     """Refuse a run in which little happened, or that was not watched: it proves nothing."""
     found = {
@@ -237,6 +322,9 @@ CHECKS: dict[str, Check] = {
     "orders were shown in states that iiko had": order_states_were_iikos,
     "nobody met an internal error": nobody_met_an_internal_error,
     "no process ended by itself": no_process_ended_by_itself,
+    "answers came in time": answers_came_in_time,
+    "what a fault spares went on": spared_parts_went_on,
+    "all came back by itself": all_came_back_by_itself,
     "enough happened, and all was watched": evidence_suffices,
 }
 

@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import dataclass, field
+from enum import Enum, auto
 from typing import Any
 
 Json = dict[str, Any]
@@ -52,10 +53,24 @@ class Sample:
     endpoint: str
     status: int
     took_s: float
+    said: str = ""
+    """What it said was wrong."""
 
     @property
     def is_good(self) -> bool:
         return self.status == 200
+
+
+class Spares(Enum):
+    """What of the web goes on while a fault is there."""
+
+    NOTHING = auto()
+    ONE_PROCESS = auto()
+    """What the other one had begun is lost; whoever asks again is answered."""
+    WEB = auto()
+    """Everybody is answered in time, be it that nothing can be stored."""
+    RECEIVING = auto()
+    """Each webhook is stored, in time."""
 
 
 @dataclass(slots=True)
@@ -68,6 +83,25 @@ class Injected:
     ended: float
     up_again: float
     not_injected: str = ""
+    spares: Spares = Spares.NOTHING
+    broken: list[str] = field(default_factory=list)
+    """What had to go on and did not."""
+
+
+@dataclass(frozen=True, slots=True)
+class Backlog:
+    """How old the oldest event was that waited to be applied; 0 where none waited."""
+
+    at: float
+    oldest_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Calm:
+    """This machine before the first fault: how long a webhook took at most, in seconds."""
+
+    webhook_s: float = 0.0
+    webhooks: int = 0
 
 
 @dataclass(slots=True)
@@ -104,6 +138,10 @@ class Evidence:
     shown_confirmed: set[int] = field(default_factory=set)
     """Commands shown as confirmed, meanwhile."""
     injected: list[Injected] = field(default_factory=list)
+    backlog: list[Backlog] = field(default_factory=list)
+    lags: list[tuple[float, float]] = field(default_factory=list)
+    """Moments at which this machine let a thread wait, and for how long."""
+    calm: Calm = field(default_factory=Calm)
     ended_by_themselves: list[str] = field(default_factory=list)
     """Processes that nobody had killed."""
     gaps: list[str] = field(default_factory=list)

@@ -1,4 +1,4 @@
-"""What goes wrong: a table of faults, each with how it begins, how it ends and how long it lasts."""
+"""What goes wrong: a table of faults, each with how it begins and ends, how long it lasts, what it spares."""
 
 import os
 import signal
@@ -10,10 +10,17 @@ from typing import ClassVar
 
 import psutil
 
+from bench.processes import ProcessFailed
 from chaos.disk import CannotBeFilled
+from chaos.evidence import Spares
 from chaos.installation import WORKERS, Installation, wait_for
 
 HOUR_S = 3600.0
+LONG_FROM_MINUTES = 5
+_SLOW_S = (0.2, 2.0)
+_LONGEST_LOOKUP_S = 12.0
+"""More than the hub waits for a name."""
+_WATCH_WITHIN_S = 20.0
 _CATCH_WITHIN_S = 20.0
 _UP_AGAIN_S = 120.0
 
@@ -31,10 +38,15 @@ class Fault(ABC):
 
     name: ClassVar[str]
     lasts_s: ClassVar[float]
+    lasts_long_s: ClassVar[float] = 0
+    """In a run of many minutes; 0: the same."""
+    spares: ClassVar[Spares] = Spares.WEB
 
     def __init__(self, hub: Installation, random: Random) -> None:
         self.hub = hub
         self.random = random
+        self.broken: list[str] = []
+        """What had to go on meanwhile and did not."""
 
     @abstractmethod
     def begin(self) -> str: ...
@@ -45,6 +57,7 @@ class Fault(ABC):
 
 class WebWorkerKilled(Fault):
     name = "web worker killed"
+    spares = Spares.ONE_PROCESS
     lasts_s = 1.0
 
     def begin(self) -> str:
@@ -58,6 +71,7 @@ class WebKilled(Fault):
     """The master dies first and its workers are left alone, as by the kernel's out-of-memory killer."""
 
     name = "web master killed"
+    spares = Spares.NOTHING
     lasts_s = 1.5
 
     def begin(self) -> str:
@@ -73,6 +87,7 @@ class WebKilled(Fault):
 
 class WorkerKilled(Fault):
     name = "worker killed"
+    spares = Spares.RECEIVING
     lasts_s = 1.0
 
     def begin(self) -> str:
@@ -87,6 +102,7 @@ class WorkerStopped(Fault):
     """It sleeps for longer than a batch may be silent, so that the others overtake it; then it wakes."""
 
     name = "worker stopped"
+    spares = Spares.RECEIVING
     lasts_s = 20.0
 
     def begin(self) -> str:
@@ -140,8 +156,113 @@ class DatabaseCutOff(Fault):
         self.hub.mend()
 
 
+class DatabaseGone(Fault):
+    """It is stopped, as for an update of it, and is started again by hand."""
+
+    name = "database gone"
+    lasts_s = 8.0
+    lasts_long_s = 60.0
+
+    def begin(self) -> str:
+        self.hub.cluster.stop()
+        return "PostgreSQL is stopped: connections are refused"
+
+    def end(self) -> None:
+        self.hub.bring_server_up()
+
+
+class DatabaseSlow(Fault):
+    name = "database slow"
+    lasts_s = 8.0
+    lasts_long_s = 45.0
+
+    def begin(self) -> str:
+        self.hub.slow_down(lambda: self.random.uniform(*_SLOW_S))
+        return f"each round trip to the database takes {_SLOW_S[0]:g} to {_SLOW_S[1]:g} s longer"
+
+    def end(self) -> None:
+        self.hub.mend()
+
+
+class NamesGone(Fault):
+    """A resolver that is away answers with a refusal, or not for a long time; both come."""
+
+    name = "DNS gone"
+    lasts_s = 10.0
+    lasts_long_s = 60.0
+    spares = Spares.RECEIVING
+
+    def begin(self) -> str:
+        self.hub.forget_names(_LONGEST_LOOKUP_S)
+        return f"iiko's name is not resolved: lookups fail at once or after {_LONGEST_LOOKUP_S:g} s at most"
+
+    def end(self) -> None:
+        self.hub.know_names()
+        if not self.hub.refused_lookups():
+            self.broken.append("nobody looked iiko's name up: nothing was seen of this fault")
+
+
+class WebWithoutWorker(Fault):
+    name = "web without worker"
+    lasts_s = 8.0
+    lasts_long_s = 90.0
+    spares = Spares.RECEIVING
+
+    def begin(self) -> str:
+        self.hub.stop_workers()
+        return "all workers, SIGTERM"
+
+    def end(self) -> None:
+        for _ in range(WORKERS):
+            self.hub.start_worker()
+
+
+class WorkerWithoutWeb(Fault):
+    """Workers go on: what they do every few seconds they do meanwhile, too."""
+
+    name = "worker without web"
+    lasts_s = 6.0
+    lasts_long_s = 60.0
+    spares = Spares.NOTHING
+
+    def begin(self) -> str:
+        self.hub.stop_web()
+        self._began = self.hub.query("SELECT clock_timestamp()")[0][0]
+        return "gunicorn, SIGTERM"
+
+    def end(self) -> None:
+        with suppress(ProcessFailed):
+            wait_for(self._has_worked, "the workers to do something", seconds=_WATCH_WITHIN_S)
+        if not self._has_worked():
+            self.broken.append(
+                f"no worker looked at the rules of the attention list in {_WATCH_WITHIN_S:g} s"
+            )
+        self.hub.start_web()
+
+    def _has_worked(self) -> bool:
+        return bool(self.hub.query("SELECT 1 FROM attention_watch WHERE at > %s", self._began))
+
+
+class ClocksJump(Fault):
+    """Clocks that were right jump while the processes run, as when somebody sets them, and jump back."""
+
+    name = "clocks jump"
+    lasts_s = 6.0
+    lasts_long_s = 60.0
+    spares = Spares.RECEIVING
+
+    def begin(self) -> str:
+        by_s = self.random.choice((HOUR_S, -HOUR_S))
+        self.hub.jump_clocks(by_s)
+        return f"web and workers jump by {by_s / 60:+.0f} minutes, and back"
+
+    def end(self) -> None:
+        self.hub.jump_clocks(0)
+
+
 class WorkerClocksWrong(Fault):
     name = "workers' clocks an hour off"
+    spares = Spares.RECEIVING
     lasts_s = 8.0
 
     def begin(self) -> str:
@@ -157,6 +278,7 @@ class WorkerClocksWrong(Fault):
 
 
 class WebClockWrong(Fault):
+    spares = Spares.NOTHING
     lasts_s = 5.0
     shift_s: ClassVar[float]
 
@@ -207,6 +329,12 @@ FAULTS: tuple[type[Fault], ...] = (
     WebClockAhead,
     WebClockBehind,
     DiskFull,
+    DatabaseGone,
+    DatabaseSlow,
+    NamesGone,
+    WebWithoutWorker,
+    WorkerWithoutWeb,
+    ClocksJump,
 )
 
 

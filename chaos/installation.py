@@ -28,8 +28,13 @@ PASSWORD = "of-the-trial-alone"
 USER = "chaos"
 DATABASE = "iikohub"
 
-_CLOCK = PROJECT / "chaos" / "clock"
-_START_S = 120.0
+IIKO = "iiko.chaos.test"
+"""The name of iiko's cloud here (``chaos/inside``)."""
+
+_INSIDE = PROJECT / "chaos" / "inside"
+_START_S = 600.0
+_SET_UP_S = 1800.0
+"""More than a busy machine needs to migrate; nothing is measured yet."""
 _RECOVERY_TRIES = 3
 _MOST_LOG = "max_wal_size = 256MB\n"
 
@@ -60,6 +65,8 @@ class Installation(HubApi):
         self._way: Way | None = None
         self._started = 0
         self._clean = clean_environment()  # once: all processes need the same secrets
+        self._inside = folder / "inside"
+        self._inside.mkdir()
 
     # --- up and down ---
 
@@ -72,7 +79,7 @@ class Installation(HubApi):
         self._way = Way(self.cluster.data / f".s.PGSQL.{PORT}")
         self._start_sandbox()
         set_up = self._run(*manage("shell", "-v0", "-c", _SET_UP.format(user=USER)))
-        set_up.wait(2 * _START_S)
+        set_up.wait(_SET_UP_S)
         self.key = set_up.last_words().splitlines()[-1].strip()
         self.start_web()
         for _ in range(WORKERS):
@@ -172,7 +179,6 @@ class Installation(HubApi):
         return Running(*command, env=self._environment(shift_s), log=log)
 
     def _environment(self, shift_s: float) -> dict[str, str]:
-        shifted = {"PYTHONPATH": f"{_CLOCK}{os.pathsep}{os.environ.get('PYTHONPATH', '')}"}
         way = f"postgresql://postgres@127.0.0.1:{self._way.port}/{DATABASE}" if self._way else ""
         return (
             self._clean
@@ -181,7 +187,7 @@ class Installation(HubApi):
                 "DATABASE_URL": way,
                 "GUNICORN_BIND": f"127.0.0.1:{self.port}",
                 "WEB_CONCURRENCY": "2",
-                "IIKO_API_URL": self.iiko.url,
+                "IIKO_API_URL": self.iiko.url.replace("127.0.0.1", IIKO),
                 "IIKO_API_KEY": "chaos",
                 "WEBHOOK_SECRET_KEY": TOKEN,
                 "API_ACTIONS_PER_MINUTE": "0",
@@ -189,8 +195,10 @@ class Installation(HubApi):
                 "LOYALTY_MAX_DAY": "0",
                 "LOG_FORMAT": "json",
                 "DJANGO_SUPERUSER_PASSWORD": PASSWORD,
+                "PYTHONPATH": f"{_INSIDE}{os.pathsep}{os.environ.get('PYTHONPATH', '')}",
+                "CHAOS_FOLDER": str(self._inside),
+                "CLOCK_SHIFT_S": f"{shift_s:g}",
             }
-            | (shifted | {"CLOCK_SHIFT_S": f"{shift_s:g}"} if shift_s else {})
         )
 
     # --- the database, past the way that can be cut off ---
@@ -206,9 +214,37 @@ class Installation(HubApi):
         if self._way:
             self._way.cut()
 
+    def slow_down(self, delay_s: Callable[[], float]) -> None:
+        if self._way:
+            self._way.slow_down(delay_s)
+
     def mend(self) -> None:
         if self._way:
             self._way.mend()
+
+    # --- inside of the hub's processes ---
+
+    def jump_clocks(self, by_s: float) -> None:
+        """Let the clocks of web and workers jump away from the right time; 0 brings them back."""
+        self._tell("clock", f"{by_s:g}")
+
+    def forget_names(self, longest_s: float) -> None:
+        """Let lookups of iiko's name fail, at once or after ``longest_s`` at most."""
+        (self._inside / "refused").unlink(missing_ok=True)
+        self._tell("no-names", f"{longest_s:g}")
+
+    def know_names(self) -> None:
+        (self._inside / "no-names").unlink(missing_ok=True)
+
+    def refused_lookups(self) -> int:
+        """Count lookups of iiko's name that began since it was forgotten."""
+        refused = self._inside / "refused"
+        return refused.stat().st_size if refused.exists() else 0
+
+    def _tell(self, name: str, text: str) -> None:
+        unfinished = self._inside / f"{name}.unfinished"
+        unfinished.write_text(text)
+        unfinished.rename(self._inside / name)
 
     def server_processes(self) -> Iterator[psutil.Process]:
         """Yield the postmaster, then its children; nothing where it does not run."""

@@ -1,21 +1,32 @@
 """What a run came to, readable in a minute: what each fault cost, what people saw, what was breached."""
 
+import json
 from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass
+from enum import Enum
+from pathlib import Path
 from typing import Any
 
 from chaos.evidence import Evidence, Injected, Json, Sample
-from chaos.watch import WEBHOOK
+from chaos.pace import Pace, caught_up_s
+from chaos.watch import HEALTHZ, READYZ, WEBHOOK
 
 _GROUPS: dict[str, Callable[[str], bool]] = {
     "webhooks": lambda endpoint: endpoint == WEBHOOK,
+    "healthz": lambda endpoint: endpoint == HEALTHZ,
+    "readyz": lambda endpoint: endpoint == READYZ,
     "API": lambda endpoint: (endpoint.startswith("GET ") and "/" in endpoint) or endpoint == "GET orders",
+    "console": lambda endpoint: endpoint.startswith("console"),
     "admin": lambda endpoint: endpoint.startswith("admin"),
-    "readyz": lambda endpoint: endpoint == "GET readyz",
 }
+_SHOWN = (
+    WEBHOOK, HEALTHZ, READYZ, "GET orders", "GET loyalty/customers", "POST orders/{id}/…", "POST loyalty/…",
+    "console: board", "console: attention", "admin: overview",
+)  # fmt: skip
+"""What the report tells by fault; the rest stands in the JSON."""
 _BREACHES_SHOWN = 5
-_BAD = {0, 500, 502, 503, 504}
+_SAID_SHOWN = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +55,13 @@ class Report:
                 asdict(one)
                 | {
                     "longest_unavailable_s": unavailable(self.evidence, one),
+                    "spares": one.spares.name.lower(),
+                    "caught_up_s": caught_up_s(self.evidence, one),
                     "answers": answers(self.evidence, one),
+                    "meanwhile": {
+                        endpoint: {"longest_s": seen.longest_s, "said": seen.said}
+                        for endpoint, seen in meanwhile(self.evidence, [one]).items()
+                    },
                 }
                 for one in self.evidence.injected
             ],
@@ -54,43 +71,66 @@ class Report:
             "is_clean": self.is_clean,
         }
 
+    def write(self, folder: Path) -> None:
+        """Leave report and evidence behind for whoever looks into a breach."""
+        for name, content in (("report.json", self.as_json()), ("evidence.json", asdict(self.evidence))):
+            (folder / name).write_text(json.dumps(_plain(content), indent=1, ensure_ascii=False))
+
     def __str__(self) -> str:
-        return "\n".join([*self._head(), "", *self._faults(), "", *self._statuses(), "", *self._checks()])
+        parts = (self._head(), self._meanwhile(), self._faults(), self._statuses(), self._checks())
+        return "\n\n".join("\n".join(part) for part in parts)
 
     def _head(self) -> list[str]:
         counted = len(self.evidence.injected)
         counted_up = ", ".join(f"{count} {name}" for name, count in counts(self.evidence).items())
+        calm, times = self.evidence.calm, Pace(self.evidence).times
         return [
             f"chaos, seed {self.seed}: {counted} faults; caught up in {self.settle_s:.0f} s.",
             f"{counted_up}.",
+            f"Before the first fault {calm.webhooks} webhooks took {calm.webhook_s:.2f} s at most.",
+            f"So this machine is given {times:.1f} times as long to come back.",
         ]
 
+    def _meanwhile(self) -> list[str]:
+        rows = ["What people and programs saw meanwhile: answers (0: none), the longest, and what it said."]
+        for name, injections in self._by_name().items():
+            rows.append(f"  {name}: {injections[0].not_injected or injections[0].hit}")
+            rows += [
+                f"    {endpoint:<24}{_counted(seen.statuses):<24}{seen.longest_s:>6.1f} s  "
+                + "; ".join(seen.said)
+                for endpoint, seen in meanwhile(self.evidence, injections).items()
+                if endpoint in _SHOWN
+            ]
+        return rows
+
+    def _by_name(self) -> dict[str, list[Injected]]:
+        found: dict[str, list[Injected]] = {}
+        for one in self.evidence.injected:
+            found.setdefault(one.name, []).append(one)
+        return found
+
     def _faults(self) -> list[str]:
-        rows = ["Longest time without a good answer, in seconds, by fault (the worst of its injections):"]
-        rows.append(f"  {'':<28}{'injections':>6}" + "".join(f"{name:>10}" for name in _GROUPS))
-        for name in dict.fromkeys(one.name for one in self.evidence.injected):
-            injections = [one for one in self.evidence.injected if one.name == name]
+        rows = [
+            "Longest time without a good answer, in seconds, by fault (the worst of its injections), then"
+        ]
+        rows.append("how long after its end /readyz was good and all was applied that had come before:")
+        names = [*_GROUPS, "ready", "applied"]
+        rows.append(f"  {'':<28}{'times':>6}" + "".join(f"{name:>10}" for name in names))
+        for name, injections in self._by_name().items():
             worst = {
                 group: max(unavailable(self.evidence, one)[group] for one in injections) for group in _GROUPS
             }
-            cells = "".join(f"{worst[group]:>10.1f}" for group in _GROUPS)
+            worst["ready"] = max(one.up_again - one.ended for one in injections)
+            worst["applied"] = max(caught_up_s(self.evidence, one) or 0.0 for one in injections)
+            cells = "".join(f"{worst[column]:>10.1f}" for column in names)
             rows.append(f"  {name:<28}{len(injections):>6}{cells}")
             rows += [f"    not injected: {one.not_injected}" for one in injections[:1] if one.not_injected]
         return [*rows, f"  Full disk: {self.disk}."]
 
     def _statuses(self) -> list[str]:
-        rows = ["Answers by endpoint (0: no answer), and by fault those that were not good:"]
+        rows = ["Answers of the whole run by endpoint (0: no answer):"]
         for endpoint, found in statuses(self.evidence.samples).items():
             rows.append(f"  {endpoint:<28}{_counted(found)}")
-        for name in dict.fromkeys(one.name for one in self.evidence.injected):
-            injections = [one for one in self.evidence.injected if one.name == name]
-            bad = Counter(
-                sample.status
-                for one in injections
-                for sample in _during(self.evidence, one)
-                if sample.status in _BAD
-            )
-            rows.append(f"  {name:<28}{_counted(bad) or 'none'}")
         return rows
 
     def _checks(self) -> list[str]:
@@ -101,6 +141,18 @@ class Report:
             )
             rows += [f"            {breach[:300]}" for breach in breaches[:_BREACHES_SHOWN]]
         return [*rows, "All holds." if self.is_clean else "The run FAILED."]
+
+
+def _plain(value: Any) -> Any:  # noqa: ANN401  # anything that dataclasses hold
+    """Turn what JSON cannot hold into what it can."""
+    if isinstance(value, dict):
+        keys = ("/".join(map(str, key)) if isinstance(key, tuple) else key for key in value)
+        return dict(zip(keys, map(_plain, value.values()), strict=True))
+    if isinstance(value, set):
+        return sorted(map(_plain, value), key=str)
+    if isinstance(value, list | tuple):
+        return [_plain(one) for one in value]
+    return value.name if isinstance(value, Enum) else value
 
 
 def counts(evidence: Evidence) -> dict[str, int]:
@@ -168,6 +220,31 @@ def answers(evidence: Evidence, fault: Injected) -> dict[str, dict[int, int]]:
     return {name: dict(found) for name, found in statuses(_during(evidence, fault)).items()}
 
 
+@dataclass(slots=True)
+class Seen:
+    """What an endpoint answered during a fault."""
+
+    statuses: Counter[int]
+    longest_s: float
+    said: list[str]
+
+
+def meanwhile(evidence: Evidence, injections: list[Injected]) -> dict[str, Seen]:
+    found: dict[str, Seen] = {}
+    for fault in injections:
+        for sample in _during(evidence, fault):
+            seen = found.setdefault(sample.endpoint, Seen(Counter(), 0.0, []))
+            seen.statuses[sample.status] += 1
+            seen.longest_s = max(seen.longest_s, round(sample.took_s, 1))
+            if sample.said and sample.said not in seen.said and len(seen.said) < _SAID_SHOWN:
+                seen.said.append(sample.said)
+    return {endpoint: found[endpoint] for endpoint in sorted(found, key=_by_place)}
+
+
+def _by_place(endpoint: str) -> tuple[int, str]:
+    return (_SHOWN.index(endpoint) if endpoint in _SHOWN else len(_SHOWN), endpoint)
+
+
 def _during(evidence: Evidence, fault: Injected) -> list[Sample]:
     return [
         one for one in evidence.samples if fault.began <= one.at + one.took_s and one.at <= fault.up_again
@@ -177,7 +254,7 @@ def _during(evidence: Evidence, fault: Injected) -> list[Sample]:
 def readyz_history(evidence: Evidence) -> list[tuple[float, int]]:
     """When the answer of readyz changed, in seconds since the first, and to what."""
     found: list[tuple[float, int]] = []
-    samples = [one for one in evidence.samples if one.endpoint == "GET readyz"]
+    samples = [one for one in evidence.samples if one.endpoint == READYZ]
     for one in samples:
         if not found or found[-1][1] != one.status:
             found.append((round(one.at - samples[0].at, 1), one.status))

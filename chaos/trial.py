@@ -12,11 +12,13 @@ from bench.processes import ProcessFailed
 from chaos.checks import FINAL, OVER
 from chaos.disk import CannotBeFilled
 from chaos.evidence import Evidence, InboxRow, Injected, Json, Sample, canonical
-from chaos.faults import Fault, plan, wait_until_up
+from chaos.faults import LONG_FROM_MINUTES, Fault, plan, wait_until_up
 from chaos.installation import WORKERS, Installation, wait_for
 from chaos.load import Load
+from chaos.pace import times_of
 from chaos.watch import Watch
 
+_CALM_S = 3.0
 _REST_S = (0.5, 2.0)
 _SETTLE_S = 120.0
 _END_SPEED = 600.0
@@ -50,14 +52,16 @@ class Trial:
     faults: tuple[type[Fault], ...]
 
     def run(self) -> Evidence:
-        self.random = Random(f"{self.seed}/faults")
         self.load = Load(self.hub, self.seed)
         self.watch = Watch(self.hub, self.seed)
         self.watch.command_ids = lambda: [
             one.id for one in self.load.requested[-50:] if one.order_id and one.id
         ]
+        self.watch.guests = lambda: [(one.organization_id, one.customer_id) for one in self.load.wallets]
         self.load.start()
         self.watch.start()
+        time.sleep(_CALM_S)
+        self.calm = self.watch.calm()
         self.injected: list[Injected] = []
         self.ended_by_themselves: list[str] = []
         self._inject()
@@ -71,19 +75,22 @@ class Trial:
     def _inject(self) -> None:
         """Inject every fault once, then again and again until the time is over."""
         until = time.monotonic() + 60 * self.minutes
+        order = Random(f"{self.seed}/plan")
         while True:
-            for kind in plan(self.random, faults=self.faults):
-                if len(self.injected) >= len(self.faults) and time.monotonic() > until:
+            for kind in plan(order, faults=self.faults):
+                number = len(self.injected)
+                if number >= len(self.faults) and time.monotonic() > until:
                     return
-                time.sleep(self.random.uniform(*_REST_S))
-                self.injected.append(self._play(kind(self.hub, self.random)))
+                random = Random(f"{self.seed}/{number}")
+                time.sleep(random.uniform(*_REST_S))
+                self.injected.append(self._play(kind(self.hub, random)))
 
     def _play(self, fault: Fault) -> Injected:
         self.say(fault.name)
         began, hit, not_injected = time.monotonic(), "", ""
         try:
             hit = fault.begin()
-            time.sleep(fault.lasts_s)
+            time.sleep(self._length_s(fault))
         except CannotBeFilled as refused:
             not_injected = str(refused)
             self.say(f"{fault.name}: NOT INJECTED, {not_injected}")
@@ -92,7 +99,13 @@ class Trial:
         ended = time.monotonic()
         wait_until_up(self.hub)
         self.ended_by_themselves += [f"{one} during: {fault.name}" for one in self.hub.replace_dead()]
-        return Injected(fault.name, hit, began, ended, time.monotonic(), not_injected)
+        return Injected(
+            fault.name, hit, began, ended, time.monotonic(), not_injected, fault.spares, fault.broken
+        )
+
+    def _length_s(self, fault: Fault) -> float:
+        is_long = self.minutes >= LONG_FROM_MINUTES and fault.lasts_long_s
+        return fault.lasts_long_s if is_long else fault.lasts_s
 
     # --- coming to rest ---
 
@@ -110,7 +123,7 @@ class Trial:
 
     def _wait(self, happened: Callable[[], Any], what: str) -> None:
         try:
-            wait_for(happened, what, seconds=_SETTLE_S)
+            wait_for(happened, what, seconds=_SETTLE_S * times_of(self.calm))
         except ProcessFailed as late:
             self.say(str(late))  # the checks show what is missing
 
@@ -169,6 +182,9 @@ class Trial:
             states_shown=self.watch.states_shown,
             shown_confirmed=self.watch.shown_confirmed,
             injected=self.injected,
+            backlog=self.watch.backlog,
+            lags=self.watch.lags,
+            calm=self.calm,
             ended_by_themselves=self.ended_by_themselves,
             gaps=self.watch.gaps + self.load.failures,
         )

@@ -12,6 +12,7 @@ class IikohubConfig(SelfRegistering, AppConfig):
         "admin.audit_entries",
         "admin.organizations",
         "admin.people",
+        "operations.updates",
         "receivers",
         "sign_in.sessions",
         "sign_in.noting",

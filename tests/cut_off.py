@@ -1,20 +1,22 @@
-"""A way to the database that can be cut off: what is sent meets silence, as when packets are dropped."""
+"""A way to the database that can be cut off or slow: what is sent meets silence, or comes late."""
 
 import contextlib
 import socket
 import threading
+from collections.abc import Callable
 from pathlib import Path
 from typing import Self
 
 
 class Way:
-    """Forwards TCP on a port of its own to a Unix socket; while ``is_cut`` nothing moves in it."""
+    """Forwards TCP on a port of its own to a Unix socket; while it is cut nothing moves in it."""
 
     def __init__(self, target: Path) -> None:
         self._target = target
         self._open = threading.Event()
         self._open.set()
         self._ended = threading.Event()
+        self._delay_s: Callable[[], float] | None = None
         self._listener = socket.create_server(("127.0.0.1", 0), backlog=128)
         self.port: int = self._listener.getsockname()[1]
         threading.Thread(target=self._accept, daemon=True).start()
@@ -22,7 +24,12 @@ class Way:
     def cut(self) -> None:
         self._open.clear()
 
+    def slow_down(self, delay_s: Callable[[], float]) -> None:
+        """Let what clients send wait for so many seconds, anew each time: once in each round trip."""
+        self._delay_s = delay_s
+
     def mend(self) -> None:
+        self._delay_s = None
         self._open.set()
 
     def close(self) -> None:
@@ -46,13 +53,15 @@ class Way:
     def _carry(self, near: socket.socket, far: socket.socket) -> None:
         back = threading.Thread(target=self._forward, args=(far, near), daemon=True)
         back.start()
-        self._forward(near, far)
+        self._forward(near, far, is_request=True)
         back.join()
 
-    def _forward(self, source: socket.socket, sink: socket.socket) -> None:
+    def _forward(self, source: socket.socket, sink: socket.socket, *, is_request: bool = False) -> None:
         with contextlib.suppress(OSError):
             while data := source.recv(65536):
                 self._open.wait()
+                if is_request and (delay_s := self._delay_s):
+                    self._ended.wait(delay_s())
                 sink.sendall(data)
         with contextlib.suppress(OSError):
             sink.shutdown(socket.SHUT_RDWR)

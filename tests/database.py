@@ -189,14 +189,23 @@ def _own_imports(migration: Path) -> set[Path]:
 
 def copy_migrated_cluster(folder: Path) -> None:
     """Fill ``folder`` with an embedded server whose database is migrated; such a one is made once."""
-    kept = KEPT / f"cluster_{digest()}"
+    _copy_cluster(folder, "cluster_", digest(), project=ROOT)
+
+
+def copy_former_cluster(folder: Path, former: Path, name: str) -> None:
+    """Do so with the migrations of another version of the project, which lies in ``former``."""
+    _copy_cluster(folder, "former_", name, project=former)
+
+
+def _copy_cluster(folder: Path, kind: str, name: str, *, project: Path) -> None:
+    kept = KEPT / f"{kind}{name}"
     KEPT.mkdir(parents=True, exist_ok=True)
     with (KEPT / "cluster.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not kept.exists():
-            for old in KEPT.glob("cluster_*"):
+            for old in KEPT.glob(f"{kind}*"):
                 shutil.rmtree(old)
-            _make_cluster(KEPT / "cluster_unfinished").rename(kept)
+            _make_cluster(KEPT / f"{kind}unfinished", project).rename(kept)
     # Owner and mode stay: PostgreSQL looks at both.
     subprocess.run(["cp", "-a", str(kept), str(folder)], check=True)
 
@@ -208,10 +217,10 @@ def prepare() -> None:
         copy_migrated_cluster(Path(folder) / "postgres")
 
 
-def _make_cluster(folder: Path) -> Path:
+def _make_cluster(folder: Path, project: Path) -> Path:
     """Migrate a new server; the command is its last user, and so stops it."""
     env = os.environ | {"EMBEDDED_POSTGRES_DIR": str(folder), "DATABASE_URL": ""}
-    subprocess.run([sys.executable, "manage.py", "migrate", "-v0"], cwd=ROOT, env=env, check=True)
+    subprocess.run([sys.executable, "manage.py", "migrate", "-v0"], cwd=project, env=env, check=True)
     with (folder / "data" / "postgresql.conf").open("a") as file:
         # Processes are killed, never the machine.
         file.write("fsync = off\n")

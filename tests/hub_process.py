@@ -44,6 +44,8 @@ class Hub(HubApi):
     """More of the environment."""
     preloaded: Preloaded | None = None
     """Forks the commands that are started with its environment."""
+    root: Path = ROOT
+    """Of the project; another version has another one, and no ``preloaded``."""
 
     @property
     def env(self) -> dict[str, str]:
@@ -77,7 +79,7 @@ class Hub(HubApi):
             return parent.start(*command, stdout=stdout, stderr=stderr)
         return subprocess.Popen(
             [sys.executable, *command],
-            cwd=ROOT,
+            cwd=self.root,
             env=env,
             stdin=subprocess.DEVNULL,
             stdout=stdout,

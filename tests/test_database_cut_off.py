@@ -1,4 +1,4 @@
-"""The database hangs or is cut off: the sender is told in time, and the hub works again at once."""
+"""The database hangs, is cut off or slow: the sender is told in time, and the hub works again at once."""
 
 import http.client
 import json
@@ -15,6 +15,7 @@ import pytest
 from tests.builders import TOKEN, cloud_event
 from tests.cut_off import Way
 from tests.hub_process import Hub, wait_until
+from webhooks.receiving.tokens import FRESH_S
 
 pytestmark = [pytest.mark.process, pytest.mark.xdist_group("cut off")]
 
@@ -64,5 +65,24 @@ def test_receiving_says_so_in_time_while_the_database_is_silent(hub: Hub, way: W
     wait_until(lambda: deliver(hub)[0] == 200, seconds=10)
     wait_until(lambda: hub.answers("/readyz"), seconds=10)
     assert time.monotonic() - began < 5.5 + slack_s
+    os.killpg(web.pid, signal.SIGTERM)
+    assert web.wait(15) == 0
+
+
+def test_receiving_says_so_in_time_while_each_round_trip_is_slow(hub: Hub, way: Way) -> None:
+    """A webhook makes several: it may wait so long for all of them together."""
+    web = hub.start_web()
+    assert deliver(hub)[0] == 200
+    time.sleep(FRESH_S)  # so that tokens are read anew
+    way.slow_down(lambda: 1.8)
+
+    with ThreadPoolExecutor(12) as pool:
+        answers = list(pool.map(lambda _: deliver(hub), range(36)))
+        assert hub.answers("/healthz")
+
+    assert {status for status, _ in answers} <= {200, 503}
+    assert max(seconds for _, seconds in answers) < 5.5
+    way.mend()
+    wait_until(lambda: deliver(hub)[0] == 200, seconds=10)
     os.killpg(web.pid, signal.SIGTERM)
     assert web.wait(15) == 0

@@ -7,7 +7,18 @@ from typing import Any
 import pytest
 
 from chaos.checks import CHECKS, judge
-from chaos.evidence import ClientRequest, Evidence, InboxRow, Sample, canonical
+from chaos.evidence import (
+    Backlog,
+    Calm,
+    ClientRequest,
+    Evidence,
+    InboxRow,
+    Injected,
+    Sample,
+    Spares,
+    canonical,
+)
+from chaos.watch import WEBHOOK
 
 CAFE = "6b1f2f0c-3d5e-4a7b-9c8d-0e1f2a3b4c5d"
 ORDER = "3c5e7a91-b2d4-4f60-8172-93a4b5c6d7e8"
@@ -247,6 +258,46 @@ def let_a_worker_give_up(evidence: Evidence) -> None:
     evidence.ended_by_themselves.append("a worker ended with 1 during: disk full")
 
 
+def gone(evidence: Evidence, **changes: Any) -> None:
+    """Let the database be away for eight seconds; all is applied a second later."""
+    fault = Injected("database gone", "stopped", began=10.0, ended=18.0, up_again=18.5, spares=Spares.WEB)
+    evidence.injected.append(replace(fault, **changes))
+    evidence.backlog.append(Backlog(19.0, 0.5))
+
+
+def keep_a_webhook_waiting(evidence: Evidence) -> None:
+    gone(evidence)
+    evidence.samples.append(Sample(11.0, WEBHOOK, 503, 6.0))
+
+
+def answer_a_webhook_not_at_all(evidence: Evidence) -> None:
+    gone(evidence)
+    evidence.samples.append(Sample(11.0, WEBHOOK, 0, 0.1))
+
+
+def refuse_a_webhook_without_need(evidence: Evidence) -> None:
+    gone(evidence, name="DNS gone", spares=Spares.RECEIVING)
+    evidence.samples.append(Sample(14.0, WEBHOOK, 503, 0.1))
+
+
+def let_workers_stand_still(evidence: Evidence) -> None:
+    gone(evidence, broken=["no worker looked at the rules"])
+
+
+def come_back_late(evidence: Evidence) -> None:
+    gone(evidence, up_again=24.0)
+
+
+def apply_late(evidence: Evidence) -> None:
+    gone(evidence)
+    evidence.backlog[:] = [Backlog(70.0, 60.0), Backlog(90.0, 0.0)]
+
+
+def never_apply_what_came_before(evidence: Evidence) -> None:
+    gone(evidence)
+    evidence.backlog[:] = [Backlog(70.0, 60.0)]
+
+
 def see_too_little(evidence: Evidence) -> None:
     evidence.gaps.append("7 tries of webhooks were not seen")
 
@@ -265,6 +316,9 @@ DONE = "commands shown as confirmed were done"
 STATES = "orders were shown in states that iiko had"
 NO_ERROR = "nobody met an internal error"
 NO_END = "no process ended by itself"
+IN_TIME = "answers came in time"
+SPARED = "what a fault spares went on"
+BACK = "all came back by itself"
 ENOUGH = "enough happened, and all was watched"
 
 Spoil = Callable[[Evidence], None]
@@ -295,6 +349,13 @@ SPOILED: list[tuple[Spoil, str, str]] = [
     (show_a_state_that_never_was, STATES, "was shown as Delivered at revision 1"),
     (answer_with_an_internal_error, NO_ERROR, "admin: orders answered 500, 1 times"),
     (let_a_worker_give_up, NO_END, "a worker ended with 1 during: disk full"),
+    (keep_a_webhook_waiting, IN_TIME, "POST webhooks/iiko took 6.0 s during: database gone; 5.0 s at most"),
+    (answer_a_webhook_not_at_all, IN_TIME, "POST webhooks/iiko got no answer during: database gone"),
+    (refuse_a_webhook_without_need, SPARED, "a webhook got 503, 1 times, during: DNS gone"),
+    (let_workers_stand_still, SPARED, "no worker looked at the rules, during: database gone"),
+    (come_back_late, BACK, "/readyz was good 6.0 s after: database gone; 5.0 s at most here"),
+    (apply_late, BACK, "caught up 72.0 s after: database gone; 60.0 s at most here"),
+    (never_apply_what_came_before, BACK, "what came before the end of “database gone” was never applied"),
     (see_too_little, ENOUGH, "7 tries of webhooks were not seen"),
 ]  # fmt: skip
 
@@ -340,3 +401,34 @@ def test_empty_run_proves_nothing() -> None:
         "commands confirmed: 0, at least 3",
         "wallet operations confirmed: 0, at least 3",
     ]
+
+
+def test_machine_that_is_slow_is_given_longer() -> None:
+    evidence = clean()
+    keep_a_webhook_waiting(evidence)
+    evidence.injected[0].up_again = 23.9
+    evidence.lags = [(11.5, 0.3), (30.0, 9.0)]
+    evidence.calm = Calm(webhook_s=0.12, webhooks=10)  # 1.2 times as long
+
+    assert judge(evidence) == {name: [] for name in CHECKS}
+    evidence.lags = [(30.0, 9.0)]  # at another moment
+    assert judge(evidence)[IN_TIME] == [
+        "POST webhooks/iiko took 6.0 s during: database gone; 5.2 s at most here"
+    ]
+
+
+def test_time_of_other_faults_does_not_count_as_catching_up() -> None:
+    evidence = clean()
+    apply_late(evidence)
+    evidence.injected.append(Injected("web master killed", "kill -9", began=20.0, ended=50.0, up_again=52.0))
+
+    assert judge(evidence) == {name: [] for name in CHECKS}
+
+
+def test_who_asks_while_no_web_process_runs_is_not_answered_in_time() -> None:
+    evidence = clean()
+    gone(evidence)
+    evidence.injected.append(Injected("web master killed", "kill -9", began=17.0, ended=17.5, up_again=18.0))
+    evidence.samples.append(Sample(11.0, WEBHOOK, 0, 6.5))
+
+    assert judge(evidence) == {name: [] for name in CHECKS}

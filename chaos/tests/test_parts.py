@@ -6,6 +6,7 @@ import sys
 import time
 from collections.abc import Iterator
 from http.client import IncompleteRead
+from pathlib import Path
 from random import Random
 from types import SimpleNamespace
 from typing import Any, cast
@@ -22,7 +23,7 @@ from chaos.disk import FileSizeLimit
 from chaos.faults import FAULTS, plan
 from chaos.installation import Installation
 from chaos.load import Load
-from chaos.watch import Watch
+from chaos.watch import Watch, said
 from iikohub.embedded_postgres.programs import EmbeddedPostgresError
 
 HUB = "http://127.0.0.1:1"
@@ -34,7 +35,7 @@ def test_clock_of_a_process_is_shifted_and_goes_on(shift_s: int) -> None:
         "import time, datetime; began = time.time(); time.sleep(0.05); "
         "print(began, datetime.datetime.now(datetime.UTC).timestamp(), time.time() - began)"
     )
-    env = os.environ | {"PYTHONPATH": str(PROJECT / "chaos" / "clock"), "CLOCK_SHIFT_S": str(shift_s)}
+    env = os.environ | {"PYTHONPATH": str(PROJECT / "chaos" / "inside"), "CLOCK_SHIFT_S": str(shift_s)}
 
     done = subprocess.run([sys.executable, "-c", script], env=env, capture_output=True, text=True, check=True)
 
@@ -42,6 +43,79 @@ def test_clock_of_a_process_is_shifted_and_goes_on(shift_s: int) -> None:
     assert abs(began - time.time() - shift_s) < 30
     assert 0.05 <= now - began < 10
     assert 0.05 <= passed < 10
+
+
+INSIDE = """
+import socket, sys, time
+for _line in sys.stdin:
+    try:
+        found = socket.getaddrinfo("iiko.chaos.test", 80)[0][4][0]
+    except socket.gaierror as error:
+        found = error.strerror
+    print(round(time.time()), found, flush=True)
+"""
+
+
+class Inside:
+    """A process of the hub that tells by how many hours its clock is wrong, and where iiko is."""
+
+    def __init__(self, folder: Path) -> None:
+        env = os.environ | {"PYTHONPATH": str(PROJECT / "chaos" / "inside"), "CHAOS_FOLDER": str(folder)}
+        command = [sys.executable, "-c", INSIDE]
+        self.process = subprocess.Popen(
+            command, env=env, text=True, stdin=subprocess.PIPE, stdout=subprocess.PIPE
+        )
+
+    def comes_to_tell(self, hours: int, found: str) -> bool:
+        deadline = time.monotonic() + 20
+        while self._tell() != (hours, found):
+            if time.monotonic() > deadline:
+                return False
+        return True
+
+    def _tell(self) -> tuple[int, str]:
+        assert self.process.stdin
+        assert self.process.stdout
+        self.process.stdin.write("\n")
+        self.process.stdin.flush()
+        at, _space, found = self.process.stdout.readline().partition(" ")
+        return round((int(at) - time.time()) / 3600), found.strip()
+
+
+def test_processes_follow_clocks_that_jump_and_names_that_go(tmp_path: Path) -> None:
+    hub = Installation.__new__(Installation)
+    hub._inside = tmp_path
+    inside = Inside(tmp_path)
+
+    with inside.process:
+        assert inside.comes_to_tell(0, "127.0.0.1")
+        hub.jump_clocks(-3600)
+        hub.forget_names(0)
+        assert inside.comes_to_tell(-1, "Temporary failure in name resolution")
+        hub.jump_clocks(0)
+        hub.know_names()
+        assert inside.comes_to_tell(0, "127.0.0.1")
+        assert inside.process.stdin
+        inside.process.stdin.close()
+
+    assert hub.refused_lookups() > 0
+
+
+@responses.activate
+@pytest.mark.parametrize(
+    ("status", "content_type", "body", "words"),
+    [
+        (503, "application/json", '{"status": "unavailable", "reason": "no room"}', "no room"),
+        (503, "application/json", '{"errors": [{"detail": "Repeat the request."}]}', "Repeat the request."),
+        (200, "application/json", '{"results": []}', ""),
+        (503, "text/html", "<h1>No\n database</h1><p>Try again.", "No database"),
+        (200, "text/html", '<h1>Day</h1><p role="alert">Nobody <b>looks</b></p>', "Nobody looks"),
+    ],
+)  # fmt: skip
+def test_what_an_answer_says_is_wrong_is_kept(status: int, content_type: str, body: str, words: str) -> None:
+    responses.get(HUB, status=status, content_type=content_type, body=body)
+
+    assert said(requests.get(HUB, timeout=1)) == words
 
 
 @pytest.fixture

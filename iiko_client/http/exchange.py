@@ -12,13 +12,12 @@ from urllib.parse import urlsplit
 
 import requests
 import urllib3
-from requests.adapters import HTTPAdapter
 from requests.auth import AuthBase
 
 from iiko_client import json_writer
 from iiko_client.endpoints.registry import Operation
 from iiko_client.http import call_record, responses
-from iiko_client.http.addresses import AddressRefused, PublicAdapter
+from iiko_client.http.addresses import AddressRefused, PublicAdapter, ResolvingAdapter
 from iiko_client.http.call_record import CallRecord
 from iiko_client.http.errors import IikoBusy, IikoError, IikoNoAnswer, IikoNotSent, IikoUnreadable
 from iiko_client.http.rate_limits import AskedPause
@@ -208,7 +207,7 @@ def session_of(*, only_public: bool) -> requests.Session:
         {"Content-Type": "application/json", "Accept": "application/json", "User-Agent": "iikohub"}
     )
     session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))  # threads share no state but sockets
-    kind = PublicAdapter if only_public else HTTPAdapter
+    kind = PublicAdapter if only_public else ResolvingAdapter
     adapter = kind(pool_connections=1, pool_maxsize=_CONNECTIONS, max_retries=0)
     session.mount("https://", adapter)
     session.mount("http://", adapter)

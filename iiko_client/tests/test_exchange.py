@@ -81,9 +81,8 @@ def transport_to(url: str, **options: Any) -> Transport:
         tokens=tokens,
         clock=clock,
         sleep=clock.sleep,
-        timeouts=Timeouts(connect_s=2, read_s=1.1, margin_s=1),
         retries=Retries(tries=1),
-        **options,
+        **{"timeouts": Timeouts(connect_s=2, read_s=1.1, margin_s=1)} | options,
     )
     tokens.put("k", Token("t0ken", clock.now.replace(year=2030)))
     return transport

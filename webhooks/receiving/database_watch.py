@@ -22,7 +22,7 @@ import structlog
 from django.db import DEFAULT_DB_ALIAS, DatabaseError, InterfaceError, OperationalError, connections
 
 ANSWER_WITHIN_S = 4.0
-"""How long a webhook may wait for the database; then it is answered with 503."""
+"""How long a webhook may wait for the database, in all; then it is answered with 503."""
 
 PAGE_STATEMENT_S = 25.0
 """How long one statement of a page may take; the server itself ends it before (``database_limits``)."""
@@ -75,6 +75,8 @@ class DatabaseWatch:
         """Let the block wait for the database no longer than ``seconds``, or than a block around it may."""
         now = time.monotonic()
         outer: _Waiting | None = getattr(self._own, "waiting", None)
+        if outer is None:
+            seconds = min(seconds, getattr(self._own, "left_s", seconds))
         until = now + seconds if outer is None else min(now + seconds, outer.until)
         mine = _Waiting(connections[DEFAULT_DB_ALIAS], now, until)
         with self._lock:
@@ -89,6 +91,20 @@ class DatabaseWatch:
             self._own.waiting = outer
             with self._lock:
                 self._waiting.discard(mine)
+            if outer is None and hasattr(self._own, "left_s"):
+                self._own.left_s -= time.monotonic() - now
+
+    @contextlib.contextmanager
+    def within_in_all(self, seconds: float) -> Iterator[None]:
+        """Let all blocks of ``within`` in this one wait no longer than this together.
+
+        What happens between them does not count: a sender may be slow with his body.
+        """
+        self._own.left_s = seconds
+        try:
+            yield
+        finally:
+            del self._own.left_s
 
     @contextlib.contextmanager
     def each_statement_within(self, seconds: float) -> Iterator[None]:

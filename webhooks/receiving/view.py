@@ -80,10 +80,11 @@ class ReceiveFirst:
         if environ.get("PATH_INFO") not in RECEIVE_PATHS:
             with database_watch.each_statement_within(PAGE_STATEMENT_S):
                 return self._django(environ, start_response)
-        with database_watch.within(ANSWER_WITHIN_S):
-            # What Django does at the start of a request.
-            connection.close_if_unusable_or_obsolete()
-        answer = answer_webhook(_WsgiRequest(environ))
+        with database_watch.within_in_all(ANSWER_WITHIN_S):
+            with database_watch.within(ANSWER_WITHIN_S):
+                # What Django does at the start of a request.
+                connection.close_if_unusable_or_obsolete()
+            answer = answer_webhook(_WsgiRequest(environ))
         start_response(f"{answer.status} {responses[answer.status]}", list(answer.headers))
         return [answer.body]
 
@@ -154,7 +155,8 @@ def answer_webhook(request: WebhookRequest) -> Answer:
 def _retire_former_tokens(scope: Scope) -> None:
     """iiko shows the new token: the one before is not needed any more."""
     try:
-        retire_previous_tokens(config_ids=scope.introduced, token=scope.token)
+        with database_watch.within(ANSWER_WITHIN_S):
+            retire_previous_tokens(config_ids=scope.introduced, token=scope.token)
     except (DatabaseError, InterfaceError):
         logger.warning("inbox.former_token_kept", exc_info=True)  # the next event tries again
 
@@ -187,6 +189,7 @@ def _with_live_connection(step: Callable[[], T]) -> T:
     time for it is the database's alone: a sender may be slow with his body.
     """
     with database_watch.within(ANSWER_WITHIN_S):
+        database_watch.check_in_time()
         try:
             return step()
         except DatabaseAway:

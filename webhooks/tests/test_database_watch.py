@@ -33,3 +33,22 @@ def test_webhooks_that_wait_have_those_that_come_refused() -> None:
         with pytest.raises(DatabaseAway):
             watch.check()
     watch.check()
+
+
+def test_steps_of_one_request_wait_no_longer_than_one_may(monkeypatch: pytest.MonkeyPatch) -> None:
+    watch, now = DatabaseWatch(), [1000.0]
+    monkeypatch.setattr("time.monotonic", lambda: now[0])
+
+    with watch.within_in_all(4.0):
+        with watch.within(4.0):
+            now[0] += 2.5
+        now[0] += 60.0  # the sender is slow with his body
+        with watch.within(4.0):
+            assert watch.left_s() == 1.5
+            with watch.within(4.0):
+                assert watch.left_s() == 1.5
+            now[0] += 1.5
+        with watch.within(4.0), pytest.raises(DatabaseAway):
+            watch.check_in_time()
+    with watch.within(4.0):
+        assert watch.left_s() == 4.0
