@@ -4,7 +4,7 @@ A person who may change the address of a login must not make the hub call what o
 """
 
 import socket
-from collections.abc import Iterable
+from collections.abc import Callable, Sequence
 from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
 from typing import Any
 from urllib.parse import urlsplit
@@ -12,13 +12,24 @@ from urllib.parse import urlsplit
 from requests.adapters import HTTPAdapter
 from urllib3 import HTTPSConnectionPool
 from urllib3.connection import HTTPSConnection
-from urllib3.exceptions import NewConnectionError
+from urllib3.exceptions import ConnectTimeoutError, NewConnectionError
+from urllib3.util.connection import create_connection
 
+SocketOption = tuple[int, int, int | bytes]
+_MOST_ADDRESSES = 4
 _NAT64 = IPv6Network("64:ff9b::/96")
 
 
 class NotPublic(ValueError):
     """An address that is not one of a public server over https."""
+
+
+class NoSuchName(OSError):
+    """A name leads to no address."""
+
+
+class NotPublicAddress(OSError):
+    """A name leads to an address that is not public."""
 
 
 class AddressRefused(NewConnectionError):
@@ -65,25 +76,56 @@ def _literal(host: str) -> str | None:
     return str(found[0][4][0])
 
 
+def connect_checked(
+    host: str,
+    port: int,
+    *,
+    only_public: bool,
+    wait_s: Callable[[], float | None],
+    options: Sequence[SocketOption] | None = None,
+) -> socket.socket:
+    """Resolve a name once, refuse it unless every address of it is public, and connect to one of those.
+
+    What was checked is what is connected to, wherever the name leads a moment later. ``wait_s`` is asked
+    before each attempt how long it may take (None: as long as the system waits); what it raises ends them.
+
+    Raises:
+        NoSuchName, NotPublicAddress
+        OSError: of the last attempt.
+    """
+    try:
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    except (OSError, UnicodeError) as error:
+        raise NoSuchName(str(error)) from error
+    addresses = list(dict.fromkeys(str(address[0]) for *_rest, address in found))
+    if only_public and not all(is_public(one.partition("%")[0]) for one in addresses):
+        raise NotPublicAddress(host)
+    failure: OSError = NoSuchName(host)
+    for one in addresses[:_MOST_ADDRESSES]:
+        left_s = wait_s()
+        try:
+            return create_connection((one, port), left_s, socket_options=options)
+        except OSError as error:
+            failure = error
+    raise failure
+
+
 class _PublicConnection(HTTPSConnection):
     def _new_conn(self) -> socket.socket:
         try:
-            found = socket.getaddrinfo(self._dns_host, self.port, type=socket.SOCK_STREAM)
-        except (OSError, UnicodeError) as error:
-            raise NewConnectionError(self, f"no such name: {error}") from error
-        self._check(str(address[0]) for *_rest, address in found)
-        connected = super()._new_conn()
-        try:
-            # The name may have led elsewhere the second time.
-            self._check([str(connected.getpeername()[0])])
-        except AddressRefused:
-            connected.close()
-            raise
-        return connected
-
-    def _check(self, addresses: Iterable[str]) -> None:
-        if not all(is_public(address) for address in addresses):
-            raise AddressRefused(self, "the address is not public")
+            return connect_checked(
+                self._dns_host,
+                self.port or 443,
+                only_public=True,
+                wait_s=lambda: self.timeout,
+                options=self.socket_options,
+            )
+        except NotPublicAddress as error:
+            raise AddressRefused(self, "the address is not public") from error
+        except TimeoutError as error:
+            raise ConnectTimeoutError(self, "no connection in time") from error
+        except OSError as error:
+            raise NewConnectionError(self, f"no connection: {error}") from error
 
 
 class _PublicPool(HTTPSConnectionPool):

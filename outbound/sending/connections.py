@@ -1,6 +1,5 @@
 """Connections to receivers: to checked addresses alone, through no proxy, kept alive for a while."""
 
-import contextlib
 import socket
 import ssl
 import threading
@@ -11,13 +10,11 @@ from urllib.parse import urlsplit
 
 from requests.utils import DEFAULT_CA_BUNDLE_PATH
 from urllib3.connection import HTTPConnection, HTTPSConnection
-from urllib3.util.connection import create_connection
 
-from iiko_client.http.addresses import is_public
+from iiko_client.http.addresses import NoSuchName, NotPublicAddress, connect_checked
 from outbound.sending.errors import NO_ADDRESS, NO_ANSWER, PRIVATE
 
 CONNECT_S = 5.0
-_MOST_ADDRESSES = 4
 _KEPT_S = 20.0
 _MOST_KEPT = 32
 
@@ -30,31 +27,36 @@ class NotConnected(OSError):
         self.code = code
 
 
-def open_checked(host: str, port: int, *, may_be_private: bool, until: float) -> socket.socket:
-    """Resolve a name once, refuse it unless every address of it is public, and connect to one of those.
+class _OutOfTime(Exception):
+    """There is no time left for another attempt."""
 
-    What was checked is what is connected to, wherever the name leads a moment later. All of it ends at
-    ``until`` (of ``time.monotonic``), but for a resolver that is slower.
+
+def open_checked(host: str, port: int, *, may_be_private: bool, until: float) -> socket.socket:
+    """Connect to a checked address. All of it ends at ``until`` (of ``time.monotonic``).
+
+    A resolver that is slower is waited for all the same.
 
     Raises:
         NotConnected
         TimeoutError
     """
-    try:
-        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    except (OSError, UnicodeError) as error:
-        raise NotConnected(NO_ADDRESS) from error
-    addresses = list(dict.fromkeys(str(address[0]) for *_rest, address in found))
-    if not may_be_private and not all(is_public(one.partition("%")[0]) for one in addresses):
-        raise NotConnected(PRIVATE)
-    for one in addresses[:_MOST_ADDRESSES]:
+
+    def wait_s() -> float:
         if (left_s := until - time.monotonic()) <= 0:
-            raise TimeoutError
-        with contextlib.suppress(OSError):
-            return create_connection(
-                (one, port), min(CONNECT_S, left_s), socket_options=HTTPConnection.default_socket_options
-            )
-    raise NotConnected(NO_ANSWER)
+            raise _OutOfTime
+        return min(CONNECT_S, left_s)
+
+    options = HTTPConnection.default_socket_options
+    try:
+        return connect_checked(host, port, only_public=not may_be_private, wait_s=wait_s, options=options)
+    except _OutOfTime:
+        raise TimeoutError from None
+    except NoSuchName as error:
+        raise NotConnected(NO_ADDRESS) from error
+    except NotPublicAddress as error:
+        raise NotConnected(PRIVATE) from error
+    except OSError as error:
+        raise NotConnected(NO_ANSWER) from error
 
 
 class _Plain(HTTPConnection):
