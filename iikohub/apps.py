@@ -12,4 +12,5 @@ class IikohubConfig(SelfRegistering, AppConfig):
         "receivers",
         "sign_in.sessions",
         "sign_in.noting",
+        "sign_in.watched",
     )
