@@ -16,6 +16,7 @@ from standardwebhooks import Webhook
 from structlog.testing import capture_logs
 
 from core.database import db_clock
+from iiko_client.http import addresses
 from orders.models.order import Order
 from outbound import acts, redelivery
 from outbound.errors import BadAddress, NotActive, TooManyTests, TooOld
@@ -715,7 +716,7 @@ def test_all_attempts_to_connect_end_together(monkeypatch: pytest.MonkeyPatch) -
         raise TimeoutError
 
     monkeypatch.setattr("outbound.sending.connections.socket.getaddrinfo", resolve)
-    monkeypatch.setattr(connections, "create_connection", silent)
+    monkeypatch.setattr(addresses, "create_connection", silent)
 
     with pytest.raises(connections.NotConnected):
         connections.open_checked("shop.example", 80, may_be_private=True, until=time.monotonic() + 3)
