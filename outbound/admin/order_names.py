@@ -2,7 +2,7 @@
 
 from typing import TypedDict
 
-from django.db.models import Case, CharField, F, OuterRef, QuerySet, Subquery, Value, When
+from django.db.models import BigIntegerField, Case, CharField, F, OuterRef, QuerySet, Subquery, Value, When
 from django.db.models.functions import Cast, Coalesce, Concat
 
 from orders.models.command import OrderCommand
@@ -22,7 +22,8 @@ def naming_orders(deliveries: QuerySet[Delivery]) -> QuerySet[Delivery]:
     command = OrderCommand.objects.filter(pk=OuterRef("event__row_id")).order_by()
     about = Case(
         When(event__entity_type=EntityType.ORDER, then=F("event__row_id")),
-        When(event__entity_type=EntityType.COMMAND, then=Subquery(command.values("order")[:1])),
+        When(event__entity_type=EntityType.COMMAND, then=Subquery(command.values("order_id")[:1])),
+        output_field=BigIntegerField(),
     )
     own = Case(
         When(readable_number__gt="", then=Concat(Value("№"), "readable_number")),
