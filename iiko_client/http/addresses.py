@@ -4,9 +4,9 @@ A person who may change the address of a login must not make the hub call what o
 """
 
 import socket
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
-from typing import Any
+from typing import Any, cast
 from urllib.parse import urlsplit
 
 from requests.adapters import HTTPAdapter
@@ -82,7 +82,7 @@ def connect_checked(
     *,
     only_public: bool,
     wait_s: Callable[[], float | None],
-    options: Sequence[SocketOption] | None = None,
+    options: list[SocketOption] | None = None,
 ) -> socket.socket:
     """Resolve a name once, refuse it unless every address of it is public, and connect to one of those.
 
@@ -117,7 +117,7 @@ class _PublicConnection(HTTPSConnection):
                 self._dns_host,
                 self.port or 443,
                 only_public=True,
-                wait_s=lambda: self.timeout,
+                wait_s=lambda: cast("float | None", self.timeout),  # set by now
                 options=self.socket_options,
             )
         except NotPublicAddress as error:
