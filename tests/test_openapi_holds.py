@@ -12,6 +12,7 @@ import logging
 import os
 import re
 from collections.abc import Callable, Iterable, Iterator
+from copy import deepcopy
 from datetime import datetime, timedelta
 from functools import cache
 from typing import Any, TypeVar, cast
@@ -84,7 +85,7 @@ SEED = os.environ.get("FUZZ_SEED", "0")
 
 PARTS = 24 if EXAMPLES else 4
 """In how many tests the operations are asked, so that several workers share them."""
-WALKERS = 4 if EXAMPLES else 1
+WALKERS = 2 if EXAMPLES else 1
 """In how many tests each kind of visitor walks; the walks are shared out."""
 
 CHECKS = [
@@ -267,6 +268,13 @@ Operation = APIOperation[Any, Any, Any, Any]
 
 
 @cache
+def _document() -> dict[str, Any]:
+    """Describe the API once for each process: that takes seconds."""
+    document: dict[str, Any] = SchemaGenerator().get_schema(request=None, public=True)  # type: ignore[no-untyped-call]
+    return document
+
+
+@cache
 def _description() -> Any:  # untyped, as its generator is
     return _linked_description()
 
@@ -278,7 +286,7 @@ def _asked_operations() -> list[Operation]:
 
 def _linked_description() -> Any:  # untyped, as its generator is
     """Return one of its own: the links that schemathesis finds are written into it."""
-    schema = schemathesis.openapi.from_dict(SchemaGenerator().get_schema(request=None, public=True))  # type: ignore[no-untyped-call]
+    schema = schemathesis.openapi.from_dict(deepcopy(_document()))
     schema.app = _application
     return schema
 
@@ -322,7 +330,9 @@ class Findings(dict[str, str]):
         self.asked += 1
         if "" in (case.path_parameters or {}).values():
             return
-        headers = repr({name: value for name, value in response.headers.items() if name not in _OF_ONE_ANSWER})
+        headers = repr(
+            {name: value for name, value in response.headers.items() if name not in _OF_ONE_ANSWER}
+        )
         answer = (case.operation.label, response.status_code, headers, response.content)
         if answer in self._checked:
             return
