@@ -4,6 +4,7 @@ import os
 import time
 from collections import Counter
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
@@ -21,7 +22,7 @@ class Progress:
 
     def note(self, report: pytest.TestReport) -> str:
         """Add what a test asked; return it in words."""
-        noted = dict(report.user_properties)
+        noted: dict[str, Any] = dict(report.user_properties)
         if (asked := noted.get("fuzz")) is None:
             return ""
         self.requests[asked["kind"]] += asked["requests"]
@@ -54,7 +55,7 @@ class Printer:
     @pytest.hookimpl(trylast=True)
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         if report.when == "call" and (line := self._progress.note(report)):
-            reporter = self._config.pluginmanager.get_plugin("terminalreporter")
+            reporter: Any = self._config.pluginmanager.get_plugin("terminalreporter")
             reporter.ensure_newline()
             reporter.write_line(line)
 
