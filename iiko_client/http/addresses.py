@@ -6,7 +6,7 @@ A person who may change the address of a login must not make the hub call what o
 import socket
 from collections.abc import Callable
 from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
-from typing import Any, cast
+from typing import Any
 from urllib.parse import urlsplit
 
 from requests.adapters import HTTPAdapter
@@ -117,7 +117,7 @@ class _PublicConnection(HTTPSConnection):
                 self._dns_host,
                 self.port or 443,
                 only_public=True,
-                wait_s=lambda: cast("float | None", self.timeout),  # set by now
+                wait_s=lambda: self.timeout,
                 options=self.socket_options,
             )
         except NotPublicAddress as error:
