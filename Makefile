@@ -64,11 +64,14 @@ test-vendor: install ## Compare with the vendor's document, ../shared/iiko/cloud
 	@test -f $(VENDOR_DOCUMENT) || { echo "The vendor's document is needed at $(VENDOR_DOCUMENT)." >&2; exit 1; }
 	$(BIN)/python -m pytest -n auto --dist loadgroup -m "vendor or (compared and not process and not browser)" $(ARGS)
 
-FUZZ_EXAMPLES ?= 200
+FUZZ_EXAMPLES ?= 50
 FUZZ_WORKERS ?= auto
+# Another search each time; it is printed, and repeats the search.
+FUZZ_SEED ?= $(shell od -An -N4 -tu4 /dev/urandom | tr -d ' ')
 
-fuzz: install ## Look for requests the API's description does not cover: make fuzz [FUZZ_EXAMPLES=200]
-	FUZZ_EXAMPLES=$(FUZZ_EXAMPLES) $(BIN)/python -m pytest -n $(FUZZ_WORKERS) tests/test_openapi_holds.py $(ARGS)
+fuzz: install ## Look for requests the API's description does not cover: make fuzz [FUZZ_EXAMPLES=50] [FUZZ_SEED=]
+	FUZZ_SEED=$(FUZZ_SEED) FUZZ_EXAMPLES=$(FUZZ_EXAMPLES) \
+	$(BIN)/python -m pytest -p tests.fuzz_report -n $(FUZZ_WORKERS) tests/test_openapi_holds.py $(ARGS)
 
 chaos: install ## Kill, stop, cut off and fill what the hub stands on, then judge: make chaos [ARGS="--minutes 20 --seed 7"]
 	$(BIN)/python -m chaos $(ARGS)

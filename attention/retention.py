@@ -1,4 +1,4 @@
-"""How long the attention list and what was told of it stay."""
+"""How long the attention list and the notifications of it stay."""
 
 from collections.abc import Iterator
 from datetime import datetime

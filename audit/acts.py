@@ -1,7 +1,7 @@
 """What people and programs do, in words, and which address of the hub does what.
 
 An address that is not named here leaves entries all the same; their words then are those of the change. A new
-page or route stands in ``ADDRESSES`` or, with a reason, in ``NOT_RECORDED``: a test walks all addresses.
+page or route is named in ``ADDRESSES`` or, with a reason, in ``NOT_RECORDED``: a test walks all addresses.
 """
 
 import re
@@ -186,7 +186,7 @@ NOT_RECORDED: Final = {
     "receive": "the door for webhooks: a machine writes, and the inbox keeps all of it",
     "set_language": "the language of one's own pages",
     "admin:login": "who signs in leaves an entry by Django's signal, a wrong password one of django-axes",
-    "sign-in": "as admin:login, before which it stands",
+    "sign-in": "as admin:login, which it replaces",
     "admin:logout": "leaves an entry by Django's signal",
     "sign_in:code": "the page says itself who came in and whose code was refused",
     "sign_in:leave": "leaves an entry by Django's signal",
@@ -212,6 +212,25 @@ def address_of(match: ResolverMatch | None) -> Address:
         app, _sep, model = page["model"].partition("_")
         return Address(_PAGES[page["page"]], f"{app}.{model}", "object_id")
     return Address(OTHER)
+
+
+_DETAILS: Final[dict[str, Text]] = {
+    "since": pgettext_lazy("audit", "since"),
+    "only_failed": _("only those that did not arrive"),
+    "count": pgettext_lazy("audit", "how many"),
+    "goes_on": _("more are under way"),
+    "kind": pgettext_lazy("audit", "format"),
+    "filters": pgettext_lazy("audit", "filters"),
+    "rotated": _("encrypted anew"),
+    "tries": _("tries"),
+    "last_at": _("last try"),
+    "addresses": pgettext_lazy("audit", "addresses"),
+}
+
+
+def detail_words(name: str) -> Text:
+    """Return the words for what an entry tells besides fields of its object."""
+    return _DETAILS.get(name, name)
 
 
 def words_of(act: str) -> Text:

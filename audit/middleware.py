@@ -66,10 +66,11 @@ def _conclude(trail: RequestTrail, response: HttpResponseBase) -> None:
     """Leave an entry of a request that left none, and of one that was refused.
 
     Strangers leave none: anybody could fill the log. Their wrong passwords are django-axes', and their wrong
-    keys stand in the log of lines.
+    keys are in the log of the process.
     """
     match = trail.request.resolver_match
-    if (match is not None and match.view_name in NOT_RECORDED) or not trail.is_known:
+    is_elsewhere = trail.is_counted or (match is not None and match.view_name in NOT_RECORDED)
+    if is_elsewhere or not trail.is_known:
         return
     address = address_of(match)
     outcome, code = _outcome(trail, address.act, response)

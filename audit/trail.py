@@ -37,6 +37,7 @@ class Who:
 
 
 HUB = Who(ActorKind.HUB, "hub")
+COMMAND_LINE = "command line"
 
 
 @dataclass(slots=True)
@@ -53,6 +54,8 @@ class Trail:
     restaurant: str = ""
     code: str = ""
     """Why the act was refused, where the answer alone does not tell."""
+    is_counted: bool = False
+    """Whether an entry of an earlier request counts this one, so that it leaves none of its own."""
     request_id: UUID = field(default_factory=uuid4)
     entries: dict[str, int] = field(default_factory=dict)
     """The entries by their subject: a form writes an object in several steps, which make one entry."""
@@ -108,7 +111,7 @@ class RequestTrail(Trail):
 class CommandTrail(Trail):
     @property
     def who(self) -> Who:
-        return Who(ActorKind.COMMAND_LINE, f"command line: {system_user()}")
+        return Who(ActorKind.COMMAND_LINE, f"{COMMAND_LINE}: {system_user()}")
 
 
 def system_user() -> str:

@@ -130,6 +130,11 @@ def truncated(text: str) -> SafeString:
     return format_html('<span class="hub-cut" title="{}">{}</span>', text, text)
 
 
+def clamped(text: str) -> SafeString:
+    """Write one half of a stacked cell, in two lines at most; what does not fit is in the tooltip."""
+    return format_html('<span class="hub-cut hub-lines" title="{}">{}</span>', text, text)
+
+
 def stacked(first: object, second: object) -> SafeString:
     """Write a cell of two lines, the second small and muted."""
     lines = [("", first)] + ([("hub-muted hub-small", second)] if second else [])

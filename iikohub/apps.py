@@ -16,6 +16,7 @@ class IikohubConfig(SelfRegistering, AppConfig):
         "receivers",
         "sign_in.sessions",
         "sign_in.noting",
+        "sign_in.watched",
     )
 
     def ready(self) -> None:

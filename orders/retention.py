@@ -1,4 +1,4 @@
-"""How long orders keep their guests, and what stands beside them."""
+"""How long orders keep their guests, and what belongs to them."""
 
 from collections.abc import Iterator
 from datetime import datetime

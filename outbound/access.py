@@ -63,7 +63,7 @@ class Viewer:
         """
         if not self.sees_subject(delivery):
             return None
-        with_people = delivery.subscription.tells_of_guests and self.sees_people
+        with_people = delivery.subscription.shows_guests and self.sees_people
         fill_bodies([delivery.event], with_people=with_people)
         text: str = getattr(delivery.event, "personal_body" if with_people else "body")
         return text
@@ -71,8 +71,8 @@ class Viewer:
     def answer_of(self, attempt: DeliveryAttempt) -> str:
         """Return what the receiver answered; it may repeat what it was sent, so that is hidden alike."""
         delivery = attempt.delivery
-        was_told_of_guests = (
+        may_hold_guests = (
             delivery.subscription.includes_personal_data or delivery.event.personal_body is not None
         )
-        is_shown = self.sees_subject(delivery) and (self.sees_people or not was_told_of_guests)
+        is_shown = self.sees_subject(delivery) and (self.sees_people or not may_hold_guests)
         return attempt.answer if is_shown or not attempt.answer else MASK

@@ -138,7 +138,7 @@ def redeliver_one(delivery: Delivery) -> bool:
 def redeliver(subscription: Subscription, since: datetime, *, only_failed: bool = False) -> Begun:
     """Send all events since a time that the subscription wants, in their order.
 
-    Also those it was never told of, because it was off or wanted others then. What waits already is not
+    Also those that were never sent to it, because it was off or wanted others then. What waits already is not
     counted. ``only_failed``: those that did not arrive. Of many the first are sent at once, a job does the
     others.
 

@@ -1,7 +1,7 @@
 """Sending again what happened since a time, in order: of one thing the earlier event leaves first.
 
 A batch of events is one transaction: what was sent of it waits again, and what its subscription was never
-told of is made beside it. The first batch is done at once, the others by a job, which may die at any line.
+sent is made beside it. The first batch is done at once, the others by a job, which may die at any line.
 """
 
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import NamedTuple
 
 from django.db import transaction
-from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.db.models import Exists, OuterRef, Q, QuerySet, Subquery
 from procrastinate.contrib.django import app
 
 from core.database import db_clock
@@ -18,6 +18,7 @@ from outbound.feed.fan_out import deliver
 from outbound.models.deliveries import Delivery, DeliveryQuerySet, DeliveryState
 from outbound.models.events import EventType, OutboundEvent
 from outbound.models.subscriptions import Subscription
+from outbound.states import MOST_COUNTED
 
 _BATCH = 500
 
@@ -61,6 +62,26 @@ def send_again(redelivery: Redelivery, *, after: int = 0) -> Begun:
     if goes_on := len(batch) == _BATCH:
         _queue(redelivery, after=batch[-1].position or 0)
     return Begun(count, goes_on)
+
+
+def moments_to_send_again(subscription: Subscription, *, since: datetime, now: datetime) -> list[datetime]:
+    """Return when the events happened that a redelivery since then would send, the latest first.
+
+    ``MOST_COUNTED`` at most: of more nobody wants to know how many.
+    """
+    audience = Audience.of(subscription, now=now)
+    mine = Delivery.objects.filter(subscription=subscription, event=OuterRef("pk"))
+    events = OutboundEvent.objects.filter(
+        occurred_at__gte=since, occurred_at__lte=now, position__isnull=False
+    ).exclude(event_type=EventType.TEST)
+    if audience.restaurants is not None:
+        events = events.filter(organization_id__in=audience.restaurants)
+    is_new = Q(state=None)
+    if subscription.event_types:
+        is_new &= Q(event_type__in=subscription.event_types)
+    found = events.annotate(state=Subquery(mine.values("state")[:1]))
+    due = found.filter(is_new | ~Q(state=DeliveryState.PENDING) & Q(state__isnull=False))
+    return list(due.order_by("-occurred_at").values_list("occurred_at", flat=True)[:MOST_COUNTED])
 
 
 def restart(deliveries: DeliveryQuerySet, *, asked_at: datetime) -> int:

@@ -1,4 +1,4 @@
-"""How long outbound webhooks keep what they told."""
+"""How long outbound webhooks keep what they sent."""
 
 from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
@@ -20,7 +20,7 @@ stays("outbound_subscriptions outbound_subscriptions_organizations", "set up by 
 
 
 def _due(before: datetime) -> QuerySet[OutboundEvent]:
-    """Spare what nobody could be told of yet: no worker ran since."""
+    """Spare what could not be sent to anybody yet: no worker ran since."""
     return OutboundEvent.objects.filter(occurred_at__lt=before, position__isnull=False)
 
 
@@ -42,7 +42,7 @@ def _delete(ids: Sequence[int]) -> None:
 
 delete_after(
     "outbound_events",
-    "what was told, and what never arrived, so long ago",
+    "what was sent, and what never arrived, so long ago",
     age="OUTBOUND_RETENTION_DAYS",
     due=_due,
     moment="occurred_at",

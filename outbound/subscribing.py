@@ -58,7 +58,7 @@ class Maker:
 
     @property
     def sees_people(self) -> bool:
-        """Whether they are shown guests in full, so that a subscription of theirs may be told of them."""
+        """Whether they are shown guests in full, so that a subscription of theirs may name them."""
         if self.key is not None:
             return self.key.may_act
         return self.user is not None and sees_guests(self.user)
@@ -104,10 +104,13 @@ def change(
     subscription: Subscription,
     changes: Mapping[str, object],
     organizations: Sequence[Organization] | None = None,
+    *,
+    by: Maker | None = None,
 ) -> None:
     """Write the fields in ``changes`` alone: the sender may be writing its own meanwhile.
 
-    Another address begins without the failures of the former.
+    Another address begins without the failures of the former. Where it names guests and its owner may see
+    them no more, ``by`` becomes its owner, if they may.
 
     Raises:
         BadAddress: nothing was stored.
@@ -122,9 +125,17 @@ def change(
         row.url, row.shown_host = check_url(row.url)
         circuit.close(row)
         fields |= {"shown_host", *circuit.STATE}
+    if by is not None and _is_to_be_handed_over(row, by):
+        row.created_by = by.user
+        fields.add("created_by")
     row.save(update_fields=fields)
     if organizations is not None:
         row.organizations.set(organizations)
     if is_active is not None and is_active is not was_active:
         (switch_on if is_active else switch_off)(row)
     subscription.refresh_from_db()
+
+
+def _is_to_be_handed_over(subscription: Subscription, by: Maker) -> bool:
+    is_masked = subscription.includes_personal_data and not subscription.owner_sees_guests
+    return is_masked and subscription.api_key is None and by.user is not None and by.sees_people

@@ -1,4 +1,4 @@
-"""What the three groups may do, page by page and action by action, as ``docs/how-it-works.md`` says."""
+"""What the ready-made groups may do, page by page and action by action, as ``docs/how-it-works.md`` says."""
 
 import re
 from pathlib import Path
@@ -28,23 +28,25 @@ from webhooks.models.inbox import WebhookConfig, WebhookEvent
 
 pytestmark = pytest.mark.django_db
 
-DISPATCHER, OPERATOR, ADMINISTRATOR = "Dispatcher", "Operator", "Administrator"
+DISPATCHER, OPERATOR, ADMINISTRATOR, ANALYST = "Dispatcher", "Operator", "Administrator", "Analyst"
+GROUPS = {DISPATCHER, OPERATOR, ADMINISTRATOR, ANALYST}
 ALL = {DISPATCHER, OPERATOR, ADMINISTRATOR}
+"""Those that work with guests."""
 NOT_DISPATCHER = {OPERATOR, ADMINISTRATOR}
 SETS_UP = {ADMINISTRATOR}
 
 SEES: dict[str, set[str]] = {
-    "orders.order": ALL,
-    "orders.ordercommand": ALL,
-    "hall.tableorder": ALL,
-    "hall.reserve": ALL,
+    "orders.order": GROUPS,
+    "orders.ordercommand": GROUPS,
+    "hall.tableorder": GROUPS,
+    "hall.reserve": GROUPS,
     "webhooks.webhookevent": ALL,
-    "organizations.organization": ALL,
-    "organizations.terminalgroup": ALL,
-    "organizations.courier": ALL,
-    "organizations.dictionaryentry": ALL,
-    "organizations.stoplistitem": ALL,
-    "organizations.shift": ALL,
+    "organizations.organization": GROUPS,
+    "organizations.terminalgroup": GROUPS,
+    "organizations.courier": GROUPS,
+    "organizations.dictionaryentry": GROUPS,
+    "organizations.stoplistitem": GROUPS,
+    "organizations.shift": GROUPS,
     "loyalty.customer": ALL,
     "loyalty.loyaltyoperation": ALL,
     "loyalty.balancedifference": NOT_DISPATCHER,
@@ -52,7 +54,7 @@ SEES: dict[str, set[str]] = {
     "organizations.apilogin": SETS_UP,
     "organizations.apikey": SETS_UP,
     "webhooks.webhookconfig": SETS_UP,
-    "attention.attentionitem": ALL,
+    "attention.attentionitem": GROUPS,
     "attention.rulesetting": SETS_UP,
     "attention.channel": SETS_UP,
     "attention.notification": SETS_UP,
@@ -77,22 +79,22 @@ PAGES: dict[str, tuple[tuple[str, ...], set[str]]] = {
     "audit_auditentry_export_xlsx": ((), SETS_UP),
     "organizations_apilogin_check": (("login",), SETS_UP),
     "organizations_apilogin_read": (("login",), SETS_UP),
-    "organizations_shift_export": ((), ALL),
-    "organizations_shift_export_xlsx": ((), ALL),
+    "organizations_shift_export": ((), GROUPS),
+    "organizations_shift_export_xlsx": ((), GROUPS),
     "organizations_stoplistitem_refresh": ((), ALL),
-    "organizations_stoplistitem_totals": ((), ALL),
-    "organizations_stoplistitem_export": ((), ALL),
-    "organizations_stoplistitem_export_xlsx": ((), ALL),
+    "organizations_stoplistitem_totals": ((), GROUPS),
+    "organizations_stoplistitem_export": ((), GROUPS),
+    "organizations_stoplistitem_export_xlsx": ((), GROUPS),
     "orders_ordercommand_retry": (("command",), NOT_DISPATCHER),
     "orders_ordercommand_abandon": (("command",), NOT_DISPATCHER),
     "orders_ordercommand_seen": (("command",), NOT_DISPATCHER),
     "orders_order_ask": (("order", "cancel"), NOT_DISPATCHER),
     "orders_order_ask_many": (("cancel",), NOT_DISPATCHER),
-    "orders_order_asked": (("run",), ALL),
-    "orders_order_export": ((), NOT_DISPATCHER),
-    "orders_order_export_xlsx": ((), NOT_DISPATCHER),
-    "orders_order_live": ((), ALL),
-    "orders_ordercommand_live": ((), ALL),
+    "orders_order_asked": (("run",), GROUPS),
+    "orders_order_export": ((), NOT_DISPATCHER | {ANALYST}),
+    "orders_order_export_xlsx": ((), NOT_DISPATCHER | {ANALYST}),
+    "orders_order_live": ((), GROUPS),
+    "orders_ordercommand_live": ((), GROUPS),
     "webhooks_webhookevent_live": ((), ALL),
     "orders_order_seen": (("order",), ALL),
     "loyalty_customer_find": ((), ALL),
@@ -125,7 +127,7 @@ def label(model: Any) -> str:
 REGISTERED: dict[str, Any] = {label(model): page for model, page in admin.site._registry.items()}
 
 
-@pytest.fixture(params=sorted(ALL))
+@pytest.fixture(params=sorted(GROUPS))
 def group(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 
@@ -205,6 +207,7 @@ def test_group_changes_and_acts(person: User, group: str) -> None:
     asks = {"assign_courier", "change_status", "acknowledge_refusals"} | (
         {"cancel_orders"} if group in NOT_DISPATCHER else set()
     )
+    acts = {"orders.order": asks, "orders.ordercommand": {"acknowledge"}} if group in ALL else {}
     sets_up = group == ADMINISTRATOR
 
     changes = {name for name, page in REGISTERED.items() if page.has_change_permission(request)}
@@ -213,10 +216,7 @@ def test_group_changes_and_acts(person: User, group: str) -> None:
 
     assert changes == (ADDS if sets_up else set())
     assert deletes == (DELETES if sets_up else set())
-    assert {name: found for name, found in actions.items() if found} == {
-        "orders.order": asks,
-        "orders.ordercommand": {"acknowledge"},
-    } | (
+    assert {name: found for name, found in actions.items() if found} == acts | (
         {
             "webhooks.webhookevent": {"replay"},
             "auth.user": {"delete_selected"},
@@ -249,21 +249,46 @@ def test_group_asks_iiko(person: User, group: str) -> None:
     asked = {str(kind.value) for kind, permission in ACTIONS.items() if person.has_perm(permission)}
 
     of_all = {str(kind.value) for kind in ACTIONS}
-    assert asked == (of_all if group in NOT_DISPATCHER else {"update_status", "assign_courier"})
+    of_dispatcher = {"update_status", "assign_courier"} if group == DISPATCHER else set()
+    assert asked == (of_all if group in NOT_DISPATCHER else of_dispatcher)
 
 
 def test_group_uses_loyalty_over_the_api(signed_in: Client, person: User, group: str) -> None:
     moves = signed_in.post("/api/v1/loyalty/topup", data="{}", content_type="application/json")
 
-    assert signed_in.get("/api/v1/loyalty/operations").status_code == 200
+    assert signed_in.get("/api/v1/loyalty/operations").status_code == (200 if group in ALL else 403)
     assert moves.status_code == (400 if group in NOT_DISPATCHER else 403)
-    assert person.has_perm("loyalty.view_personal_data")
+    assert person.has_perm("loyalty.view_personal_data") is (group in ALL)
+    assert person.has_perm("hall.view_personal_data") is (group in ALL)
+    assert person.has_perm("analytics.view_analytics") is (group != DISPATCHER)
 
 
 def test_administrator_has_all_that_the_others_have() -> None:
     of = {group.name: set(group.permissions.values_list("pk", flat=True)) for group in Group.objects.all()}
 
     assert of[DISPATCHER] < of[OPERATOR] < of[ADMINISTRATOR]
+    assert of[ANALYST] < of[OPERATOR]
+
+
+def test_group_of_analysts_that_is_there_already_stays_as_it_is_and_a_used_one_stays() -> None:
+    step: Any = MigrationLoader(connection).get_migration("iikohub", "0003_create_analysts").operations[0]
+    person = User.objects.create_user("auditor")
+    Group.objects.get(name=ANALYST).permissions.clear()
+
+    with connection.schema_editor() as editor:
+        step.code(apps, editor)
+        assert not Group.objects.get(name=ANALYST).permissions.exists()
+
+        person.groups.add(Group.objects.get(name=ANALYST))
+        step.reverse_code(apps, editor)
+        assert Group.objects.filter(name=ANALYST).exists()
+
+        person.groups.clear()
+        step.reverse_code(apps, editor)
+        assert not Group.objects.filter(name=ANALYST).exists()
+
+        step.code(apps, editor)
+        assert Group.objects.get(name=ANALYST).permissions.count() == 13
 
 
 def test_docs_say_the_same(client: Client) -> None:
@@ -280,7 +305,7 @@ def test_docs_say_the_same(client: Client) -> None:
         "loyalty.topup_wallet",
         "webhooks.replay_webhookevent",
     )
-    assert set(table) == ALL
+    assert set(table) == GROUPS
     for name, cells in table.items():
         user = User.objects.create_user(name)
         user.groups.add(Group.objects.get(name=name))

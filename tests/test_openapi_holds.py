@@ -3,17 +3,19 @@
 schemathesis makes requests from the description, good and bad ones. No answer may be a 5xx that is not
 described, none may have a status or a body that the description does not know. Walks go from answer to
 answer by the links that schemathesis finds: a list, one of its rows, an act, its command. ``make test``
-asks a fixed choice of questions; ``make fuzz`` looks for new ones (``FUZZ_EXAMPLES`` of each kind).
+asks a fixed choice of questions; ``make fuzz`` looks for new ones: ``FUZZ_EXAMPLES`` of each kind, by
+``FUZZ_SEED``. What it asks, and how far it is, ``tests.fuzz_report`` prints.
 """
 
 import json
 import logging
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
+from copy import deepcopy
 from datetime import datetime, timedelta
 from functools import cache
-from typing import Any, cast
+from typing import Any, TypeVar, cast
 from urllib.parse import urlencode
 from uuid import uuid4
 
@@ -25,7 +27,7 @@ from django.db import close_old_connections, transaction
 from django.test import Client
 from django.utils import timezone
 from drf_spectacular.generators import SchemaGenerator
-from hypothesis import HealthCheck, Phase, given, settings, strategies as st
+from hypothesis import HealthCheck, Phase, given, seed, settings, strategies as st
 from schemathesis import Case, GenerationMode, Response
 from schemathesis.checks import not_a_server_error
 from schemathesis.core.failures import FailureGroup
@@ -78,8 +80,13 @@ pytestmark = pytest.mark.long
 EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", "0"))
 """Of each kind for each operation; 0: the few of ``make test``, the same in every run."""
 
-PARTS = 4
+SEED = os.environ.get("FUZZ_SEED", "0")
+"""Of ``make fuzz``: the same seed asks the same questions of the same description."""
+
+PARTS = 24 if EXAMPLES else 4
 """In how many tests the operations are asked, so that several workers share them."""
+WALKERS = 2 if EXAMPLES else 1
+"""In how many tests each kind of visitor walks; the walks are shared out."""
 
 CHECKS = [
     not_a_server_error,
@@ -256,7 +263,15 @@ def _operations(customer: Customer) -> LoyaltyOperation:
     return hold
 
 
+T = TypeVar("T")
 Operation = APIOperation[Any, Any, Any, Any]
+
+
+@cache
+def _document() -> dict[str, Any]:
+    """Describe the API once for each process: that takes seconds."""
+    document: dict[str, Any] = SchemaGenerator().get_schema(request=None, public=True)  # type: ignore[no-untyped-call]
+    return document
 
 
 @cache
@@ -271,13 +286,20 @@ def _asked_operations() -> list[Operation]:
 
 def _linked_description() -> Any:  # untyped, as its generator is
     """Return one of its own: the links that schemathesis finds are written into it."""
-    schema = schemathesis.openapi.from_dict(SchemaGenerator().get_schema(request=None, public=True))  # type: ignore[no-untyped-call]
+    schema = schemathesis.openapi.from_dict(deepcopy(_document()))
     schema.app = _application
     return schema
 
 
+def _seeded(what: T, name: str) -> T:
+    """Give a search of ``make fuzz`` its own seed, whatever else is searched in the same process."""
+    if EXAMPLES:
+        seed(f"{SEED} {name}")(what)  # type: ignore[arg-type]  # a state machine takes one, too
+    return what
+
+
 def _settings(examples: int, **more: Any) -> settings:
-    """Choose anew in each run of ``make fuzz``, and always the same in ``make test``."""
+    """Choose by the seed in ``make fuzz``, and always the same in ``make test``."""
     return settings(
         max_examples=examples,
         derandomize=not EXAMPLES,
@@ -288,11 +310,16 @@ def _settings(examples: int, **more: Any) -> settings:
     )
 
 
+_OF_ONE_ANSWER = {"x-request-id"}
+"""Headers that differ from answer to answer, else no two answers are alike."""
+
+
 class Findings(dict[str, str]):
     """What went wrong, once for each operation and kind of failure, with the first request that shows it."""
 
     def __init__(self) -> None:
         super().__init__()
+        self.asked = 0
         self._checked: set[tuple[str, int, str, bytes]] = set()
 
     def check(self, case: Case[Any], response: Response, who: str = "") -> None:
@@ -300,9 +327,13 @@ class Findings(dict[str, str]):
 
         Without the id that an address ends with it is the address of another operation.
         """
+        self.asked += 1
         if "" in (case.path_parameters or {}).values():
             return
-        answer = (case.operation.label, response.status_code, repr(response.headers), response.content)
+        headers = repr(
+            {name: value for name, value in response.headers.items() if name not in _OF_ONE_ANSWER}
+        )
+        answer = (case.operation.label, response.status_code, headers, response.content)
         if answer in self._checked:
             return
         self._checked.add(answer)
@@ -341,14 +372,25 @@ def test_every_address_has_rows(known: dict[str, list[Any]]) -> None:
     assert [path for path in sorted(paths) if not known.get(path)] == []
 
 
+Report = Callable[[str, object], None]
+
+
+def _tell(report: Report, findings: Findings, operations: Iterable[str], kind: str) -> None:
+    """Note what was asked for ``tests.fuzz_report``."""
+    report("fuzz", {"kind": kind, "requests": findings.asked, "operations": sorted(operations)})
+    report("fuzz_failures", list(findings))
+
+
 @pytest.mark.parametrize("part", range(PARTS))
-def test_answers_are_as_described(known: dict[str, list[Any]], part: int) -> None:
+def test_answers_are_as_described(known: dict[str, list[Any]], part: int, record_property: Report) -> None:
     """Every kind of key asks the same; in ``make fuzz`` the full one, and one of the four by chance."""
     keys, findings = {who: _headers(key) for who, key in KEYS.items()}, Findings()
-    for operation in _asked_operations()[part::PARTS]:
+    operations = _asked_operations()[part::PARTS]
+    for operation in operations:
         for mode in _modes(operation):
             _ask(operation, mode, keys, known, findings)
 
+    _tell(record_property, findings, (one.label for one in operations), "examples")
     assert not findings, "\n".join(findings)
 
 
@@ -375,7 +417,7 @@ def _ask(
                 findings.check(case, case.call(headers=keys[who]), who)
                 transaction.set_rollback(True)
 
-    ask()
+    _seeded(ask, f"{operation.label} {mode.value}")()
 
 
 _NUL, _DEEP, _HUGE = "a\0b", "[" * 100_000 + "]" * 100_000, "9" * 5000
@@ -466,8 +508,11 @@ VISITORS = ("a full key", "a key of one restaurant")
 STEPS = 8
 
 
+@pytest.mark.parametrize("walker", range(WALKERS))
 @pytest.mark.parametrize("who", VISITORS)
-def test_what_an_answer_leads_to_is_answered_as_described(known: dict[str, list[Any]], who: str) -> None:
+def test_what_an_answer_leads_to_is_answered_as_described(
+    known: dict[str, list[Any]], who: str, walker: int, record_property: Report
+) -> None:
     """Walks that begin with a list: read one, act, follow the command, list again; ids come from answers."""
     headers, findings, followed = _headers(KEYS[who]), Findings(), set[str]()
 
@@ -497,16 +542,19 @@ def test_what_an_answer_leads_to_is_answered_as_described(known: dict[str, list[
         def validate_response(self, response: Response, case: Case[Any], **_: Any) -> None:
             findings.check(case, response, who)
 
-    Walk.run(settings=_settings(EXAMPLES or 15, stateful_step_count=STEPS, phases=[Phase.generate]))
+    _seeded(Walk, f"walk {who} {walker}")
+    walks = -(-EXAMPLES // WALKERS) or 15
+    Walk.run(settings=_settings(walks, stateful_step_count=STEPS, phases=[Phase.generate]))
 
+    _tell(record_property, findings, followed, "walks")
     assert not findings, "\n".join(findings)
     # A few walks get somewhere, and by chance not to each place.
-    far = {f"GET {API}orders/{{id}}", f"GET {API}commands/{{id}}"} if EXAMPLES >= 100 else set()
+    far = {f"GET {API}orders/{{id}}", f"GET {API}commands/{{id}}"} if walks >= 100 else set()
     assert far <= followed
-    assert len(followed) >= 5
+    assert len(followed) >= (5 if walks >= 15 else 0)
 
 
-def test_odd_requests_are_answered_as_described(known: dict[str, list[Any]]) -> None:
+def test_odd_requests_are_answered_as_described(known: dict[str, list[Any]], record_property: Report) -> None:
     """NUL, numbers without end, deep JSON, unusual encodings: in every parameter, body and field."""
     headers, findings, client = _headers({}), Findings(), WerkzeugClient(_application)
     for operation in _asked_operations():
@@ -520,4 +568,5 @@ def test_odd_requests_are_answered_as_described(known: dict[str, list[Any]]) -> 
                 findings.check(case, Response.from_any(answer))
                 transaction.set_rollback(True)
 
+    _tell(record_property, findings, (one.label for one in _asked_operations()), "odd requests")
     assert not findings, "\n".join(findings)

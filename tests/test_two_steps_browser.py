@@ -5,7 +5,7 @@ from base64 import b32decode
 
 from django.contrib.auth.models import Group, User
 from django_otp.oath import TOTP
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Dialog, Page, expect
 
 from core.database import db_clock
 from iikohub.models.sign_in import TwoStepGroup
@@ -47,6 +47,19 @@ def set_up(page: Page) -> tuple[str, list[str]]:
     return secret, page.locator(".hub-codes code").all_inner_texts()
 
 
+def reload(page: Page) -> str:
+    """Load it again as a person does who says yes to the browser's question; return the question's kind."""
+    asked: list[str] = []
+
+    def leave(dialog: Dialog) -> None:
+        asked.append(dialog.type)
+        dialog.accept()
+
+    page.once("dialog", leave)
+    page.reload()
+    return asked[0] if asked else ""
+
+
 def sign_out(page: Page) -> None:
     page.locator("summary", has_text="chief").click()
     page.get_by_role("button", name="Выйти").click()
@@ -62,7 +75,7 @@ def test_set_up_signed_out_and_in_by_code_and_by_recovery_code(visitor: Visitor)
     assert serious(page) == []
 
     secret, codes = set_up(page)
-    page.get_by_role("link", name="Коды сохранены").click()
+    page.get_by_role("button", name="Коды сохранены").click()
     expect(page).to_have_url(f"{visitor.home}/console/attention")
 
     sign_out(page)
@@ -86,6 +99,23 @@ def test_set_up_signed_out_and_in_by_code_and_by_recovery_code(visitor: Visitor)
     assert serious(page) == []
 
 
+def test_codes_that_a_reload_took_away_are_made_anew_on_the_same_page(visitor: Visitor) -> None:
+    page = visitor.open("/admin/two-steps/")
+    _secret, lost = set_up(page)
+
+    assert reload(page) == "beforeunload"
+
+    expect(page.get_by_text("Запасные коды больше не показываются.")).to_be_visible()
+    assert serious(page) == []
+    page.get_by_role("button", name="Создать другие коды").click()
+    codes = page.locator(".hub-codes code").all_inner_texts()
+    assert (len(codes), set(codes) & set(lost)) == (10, set())
+    page.get_by_role("button", name="Коды сохранены").click()
+    visitor.open("/admin/two-steps/")
+    expect(page.get_by_text("Осталось 10 запасных кодов.")).to_be_visible()
+    expect(page.get_by_text("Запасные коды больше не показываются.")).not_to_be_visible()
+
+
 def test_group_that_asks_leads_to_the_set_up_on_a_phone(visitor_with_a_phone: Visitor) -> None:
     make_organization()
     group = Group.objects.create(name="Cashiers")
@@ -96,7 +126,7 @@ def test_group_that_asks_leads_to_the_set_up_on_a_phone(visitor_with_a_phone: Vi
     expect(page.get_by_text("Для вашей учётной записи обязателен вход в два шага.")).to_be_visible()
     assert page.evaluate("document.documentElement.scrollWidth") <= PHONE
     set_up(page)
-    page.get_by_role("link", name="Коды сохранены").click()
+    page.get_by_role("button", name="Коды сохранены").click()
 
     expect(page).to_have_url(f"{visitor_with_a_phone.home}/console/")
 

@@ -1,4 +1,4 @@
-"""How long the inbox keeps messages, and what stands beside it."""
+"""How long the inbox keeps messages, and what belongs to it."""
 
 from collections.abc import Iterator
 from datetime import datetime

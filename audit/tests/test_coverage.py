@@ -317,6 +317,56 @@ def test_who_owes_the_second_step_is_named_and_signed_in_once_it_is_taken(client
     assert entries[3].after == {"recovery_digests": "***"}
 
 
+def test_burst_of_wrong_codes_is_one_entry_with_their_count_addresses_and_last_time(client: Client) -> None:
+    boss = User.objects.create_superuser("boss", password="a long password")
+    code = made_two_stepped(boss)
+    client.post(reverse("admin:login"), {"username": "boss", "password": "a long password"})
+
+    for number in range(7):
+        client.post(reverse("sign_in:code"), {"code": "000000"}, REMOTE_ADDR=f"192.0.2.{number % 2}")
+
+    first, later = AuditEntry.objects.filter(act="code_refused").order_by("id")
+    assert (first.code, later.code) == ("wrong_code", "too_many_wrong_codes")
+    assert first.after is not None
+    assert (first.after["tries"], first.after["addresses"]) == (4, ["192.0.2.0", "192.0.2.1"])
+    assert datetime.fromisoformat(first.after["last_at"]) > first.at
+    assert later.after is not None
+    assert (later.after["tries"], later.after["addresses"]) == (3, ["192.0.2.0", "192.0.2.1"])
+
+    hour_ago = db_clock.now() - timedelta(hours=1)
+    AuditEntry.objects.filter(pk=later.pk).update(at=hour_ago)
+    client.post(reverse("sign_in:code"), {"code": "000000"})
+    assert AuditEntry.objects.filter(act="code_refused").count() == 3
+
+    SecondFactor.objects.update(wrong_codes=0, wrong_code_at=None)
+    client.post(reverse("sign_in:code"), {"code": code})
+    before = AuditEntry.objects.count()
+    for _ in range(2):
+        client.post(reverse("sign_in:two-steps"), {"act": "off", "code": "000000"})
+    assert AuditEntry.objects.count() == before  # one's own page counts in the same burst
+    first.refresh_from_db()
+    assert first.after["tries"] == 6
+
+
+def test_hub_shell_and_details_of_acts_are_named_in_russian(client: Client) -> None:
+    client.force_login(User.objects.create_superuser("boss"))
+    by_hub = record("events_redelivered", after={"since": db_clock.now(), "only_failed": True, "count": 3})
+    with following(CommandTrail(Door.COMMAND, "test")):
+        by_shell = record("command_run")
+    russian = {"Accept-Language": "ru"}
+
+    page = client.get(reverse("admin:audit_auditentry_change", args=[by_hub.pk]), headers=russian)
+    shell = client.get(reverse("admin:audit_auditentry_change", args=[by_shell.pk]), headers=russian)
+    listed = client.get(reverse("admin:audit_auditentry_changelist"), headers=russian).content.decode()
+
+    for words in ("Сам хаб", "С какого времени", "Только недоставленные", "Сколько"):
+        assert words.lower() in page.content.decode().lower()
+    user = by_shell.actor.partition(": ")[2]
+    assert f"командная строка: {user}" in shell.content.decode()
+    assert f"командная строка: {user}" in listed
+    assert "сам хаб" in listed
+
+
 def test_setting_the_second_step_up_signs_in_who_owes_it(client: Client, settings: Settings) -> None:
     settings.SECOND_FACTOR_FOR_SUPERUSERS = True
     User.objects.create_superuser("boss", password="a long password")

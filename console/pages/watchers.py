@@ -9,6 +9,7 @@ poll after that tick.
 
 import threading
 from collections import OrderedDict
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from django.conf import settings
@@ -23,29 +24,29 @@ from core.database import db_clock
 _MOST = 1_000
 """Sessions kept in one process; those that did not ask for longest go first."""
 
-_VERSION = "xmin::text || ctid::text"  # core.database.row_versions
-_VERSIONS_OF_ALL = f"string_agg({_VERSION}, ' ' ORDER BY ctid)"
-# Each table that ``frame_for`` and signing in read; a session that is over is none.
-_DECIDED_BY = f"""
-SELECT ARRAY[
-    (SELECT {_VERSION} FROM django_session
-     WHERE session_key = %(session)s AND expire_date > clock_timestamp()),
-    (SELECT {_VERSION} FROM auth_user WHERE id = %(user)s),
-    (SELECT {_VERSIONS_OF_ALL} FROM auth_user_user_permissions WHERE user_id = %(user)s),
-    (SELECT {_VERSIONS_OF_ALL} FROM auth_user_groups WHERE user_id = %(user)s),
-    (SELECT {_VERSIONS_OF_ALL} FROM auth_group_permissions
-     WHERE group_id IN (SELECT group_id FROM auth_user_groups WHERE user_id = %(user)s)),
-    (SELECT {_VERSION} FROM second_factors WHERE user_id = %(user)s),
-    (SELECT {_VERSIONS_OF_ALL} FROM two_step_groups
-     WHERE group_id IN (SELECT group_id FROM auth_user_groups WHERE user_id = %(user)s)),
-    (SELECT {_VERSION} FROM sign_outs WHERE user_id = %(user)s),
-    (SELECT {_VERSION} FROM restaurant_access WHERE user_id = %(user)s),
-    (SELECT {_VERSIONS_OF_ALL} FROM restaurant_access_organizations
-     WHERE restaurantaccess_id = %(user)s),
-    (SELECT {_VERSIONS_OF_ALL} FROM console_restaurants WHERE preferences_id = %(user)s),
-    (SELECT {_VERSIONS_OF_ALL} FROM organizations)
-]
-"""  # noqa: S608  # constants
+_VERSIONS = "string_agg(xmin::text || ctid::text, ' ' ORDER BY ctid)"  # core.database.row_versions
+_IN_GROUPS = "group_id IN (SELECT group_id FROM auth_user_groups WHERE user_id = %(user)s)"
+# Which rows of each table ``frame_for`` and Django's signing in read; a session that is over is none.
+_decided_by = {
+    "django_session": "session_key = %(session)s AND expire_date > clock_timestamp()",
+    "auth_user": "id = %(user)s",
+    "auth_user_user_permissions": "user_id = %(user)s",
+    "auth_user_groups": "user_id = %(user)s",
+    "auth_group_permissions": _IN_GROUPS,
+    "restaurant_access": "user_id = %(user)s",
+    "restaurant_access_organizations": "restaurantaccess_id = %(user)s",
+    "console_restaurants": "preferences_id = %(user)s",
+    "organizations": "true",
+}
+
+
+def also_decided_by(tables: Mapping[str, str]) -> None:
+    """Add tables that signing in reads, each with the condition of its rows; once, from the app that knows.
+
+    ``%(user)s`` is the id of the person, ``%(session)s`` the key of the session.
+    """
+    _decided_by.update(tables)
+
 
 # The same tables, whole: of everybody.
 _DECIDE_FOR_ALL = (
@@ -144,8 +145,13 @@ def _read(request: HttpRequest, session: str) -> Watcher | None:
     return watcher
 
 
+def _query() -> str:
+    of_table = "(SELECT {} FROM {} WHERE {})"
+    return f"SELECT ARRAY[{', '.join(of_table.format(_VERSIONS, *one) for one in _decided_by.items())}]"
+
+
 def _versions(session: str, user_id: int) -> Versions:
     with connection.cursor() as cursor:
-        cursor.execute(_DECIDED_BY, {"session": session, "user": user_id})
+        cursor.execute(_query(), {"session": session, "user": user_id})
         versions: Versions = cursor.fetchone()[0]
     return versions

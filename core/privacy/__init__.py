@@ -1,1 +1,1 @@
-"""What is held of people: where it stands, how long it stays, and how it is found, handed out and removed."""
+"""What is held of people: where it is, how long it stays, and how it is found, handed out and removed."""

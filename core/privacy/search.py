@@ -75,7 +75,7 @@ def _note(declared: Declaration, rows: QuerySet[Any], found: Found) -> None:
 
 
 def _mentioning(rows: QuerySet[Any], columns: Sequence[str], phone: str) -> tuple[QuerySet[Any], Q]:
-    """Look for the phone anywhere in some columns, whatever stands between its digits."""
+    """Look for the phone anywhere in some columns, whatever separates its digits."""
     found, pattern = Q(), mention_pattern(phone)
     for name in columns:
         column = rows.model._meta.get_field(name)

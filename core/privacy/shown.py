@@ -55,7 +55,7 @@ _BY_KIND: Mapping[Kind, Mask] = {
 
 def _mask_of(personal: Personal) -> Mask:
     if personal.kind is Kind.TEXT and personal.treatment is BODY:
-        return hidden  # what it says of people is not told apart from the rest
+        return hidden  # what it says of people cannot be separated from the rest
     return _BY_KIND.get(personal.kind) or personal.treatment.change or hidden
 
 

@@ -45,6 +45,37 @@ def test_a_loop_goes_on_after_an_error_and_ends_in_good_order(monkeypatch: pytes
     assert not loop.is_enough.wait(0.05) or loop.turns == turns
 
 
+def test_a_loop_rests_as_it_says_after_a_busy_turn_and_after_an_idle_one(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    waits: list[float | None] = []
+
+    class Paced(Counting):
+        def turn(self) -> bool:
+            self.turns += 1
+            self.idle_s, self.pause_s = 10.0 + self.turns, 20.0 + self.turns
+            return self.turns % 2 == 0
+
+    runner_waits = threading.Event.wait
+    loop = Paced()
+    monkeypatch.setattr(loops, "_makers", [lambda: loop])
+    runner = LoopRunner()
+
+    def wait(event: threading.Event, timeout: float | None = None) -> bool:
+        if event is not runner._stopping:
+            return runner_waits(event, timeout)
+        waits.append(timeout)
+        if len(waits) == 2:
+            event.set()
+        return event.is_set()
+
+    monkeypatch.setattr(threading.Event, "wait", wait)
+
+    runner._run(loop)
+
+    assert waits == [11.0, 22.0]
+
+
 def test_a_loop_that_does_not_end_is_left(monkeypatch: pytest.MonkeyPatch) -> None:
     began, release = threading.Event(), threading.Event()
 

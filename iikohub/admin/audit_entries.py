@@ -19,9 +19,9 @@ from django.utils.safestring import SafeString
 from django.utils.text import capfirst
 from django.utils.translation import gettext, gettext_lazy as _, pgettext, pgettext_lazy
 
-from audit.acts import ACTS, words_of
+from audit.acts import ACTS, detail_words, words_of
 from audit.models import ActorKind, AuditEntry, Door, Outcome
-from audit.trail import current
+from audit.trail import COMMAND_LINE, HUB, current
 from core.admin.base import Context, MirrorAdmin
 from core.admin.export import Exporting
 from core.admin.filters import Choice, ChoicesFilter, Rows, choices_filter
@@ -63,7 +63,15 @@ def actors_met(request: HttpRequest) -> Iterable[Choice]:
         return []
     with connection.cursor() as cursor:
         cursor.execute(_ACTORS_MET)
-        return [(name, name) for (name,) in cursor.fetchall()]
+        return [(name, actor_words(name)) for (name,) in cursor.fetchall()]
+
+
+def actor_words(name: str) -> str:
+    """Return who acted; the hub and the shell are named in the language of the reader."""
+    if name == HUB.name:
+        return str(ActorKind.HUB.label)
+    where, colon, user = name.partition(": ")
+    return f"{ActorKind.COMMAND_LINE.label}: {user}" if colon and where == COMMAND_LINE else name
 
 
 class ObjectFilter(ChoicesFilter):
@@ -162,7 +170,7 @@ class AuditEntryAdmin(Exporting[AuditEntry], MirrorAdmin[AuditEntry]):
     export_name = "audit"
     export_columns = (
         (_("when"), _exported_moment),
-        (_("who"), lambda entry: entry.actor),
+        (_("who"), lambda entry: actor_words(entry.actor)),
         (_("kind of actor"), lambda entry: entry.get_actor_kind_display()),
         (_("address"), lambda entry: entry.address or ""),
         (pgettext_lazy("audit", "program"), lambda entry: entry.user_agent),
@@ -210,7 +218,7 @@ class AuditEntryAdmin(Exporting[AuditEntry], MirrorAdmin[AuditEntry]):
         placed = cast("WithAnnotations[AuditEntry, Placed]", row)
         headline = [
             (_("When"), self._moment(placed, with_offset=True)),
-            (_("Who"), row.actor),
+            (_("Who"), actor_words(row.actor)),
             (_("Address"), row.address),
             (_("Restaurant"), _restaurant(placed)),
         ]
@@ -248,7 +256,7 @@ class AuditEntryAdmin(Exporting[AuditEntry], MirrorAdmin[AuditEntry]):
 
     @admin.display(description=_("who"))
     def who(self, entry: AuditEntry) -> SafeString:
-        return stacked(entry.actor, entry.address or "")
+        return stacked(actor_words(entry.actor), entry.address or "")
 
     @admin.display(description=pgettext_lazy("audit", "act"))
     def what(self, entry: AuditEntry) -> str:
@@ -293,7 +301,7 @@ def _changes(entry: AuditEntry) -> Iterable[tuple[str, str, str]]:
     # JSON of the database keeps no order: a form's does.
     for name in [*(name for name in fields if name in met), *(name for name in met if name not in fields)]:
         field = fields.get(name)
-        title = capfirst(str(field.verbose_name)) if field else name
+        title = capfirst(str(field.verbose_name if field else detail_words(name)))
         yield (
             title,
             _shown(field, before.get(name), name in before),

@@ -46,7 +46,12 @@ from organizations.access import is_restricted
 
 AnyUser = User | AnonymousUser
 
-GROUP_NAMES = (gettext_noop("Dispatcher"), gettext_noop("Operator"), gettext_noop("Administrator"))
+GROUP_NAMES = (
+    gettext_noop("Dispatcher"),
+    gettext_noop("Operator"),
+    gettext_noop("Administrator"),
+    gettext_noop("Analyst"),
+)
 """The groups that the migrations make. They are stored in English and shown in the reader's language."""
 
 OWN_PERMISSIONS = (
@@ -317,7 +322,8 @@ class GroupAdmin(Giving, BaseGroupAdmin, ModelAdmin):  # type: ignore[misc]  # U
                 "fields": ("name", "asks_two_steps", "permissions"),
                 "description": _(
                     "Everybody in the group has its rights. You can give only those that you have yourself. "
-                    "Dispatcher, Operator and Administrator are stored so and shown in your language."
+                    "Dispatcher, Operator, Administrator and Analyst are stored so and shown in your "
+                    "language."
                 ),
             },
         ),

@@ -32,7 +32,13 @@ from iikohub.sign_in.forms import CodeForm
 from iikohub.sign_in.gate import Step, has_to_take_two, known_by_password, missing_step
 from iikohub.sign_in.noting import note_last_step, note_refused_code
 from iikohub.sign_in.second_factor import Verdict
-from iikohub.sign_in.sessions import PASSED
+from iikohub.sign_in.sessions import (
+    PASSED,
+    UNKEPT,
+    are_codes_unkept,
+    note_codes_shown,
+    were_codes_shown_for,
+)
 
 _PAGES = {Step.CODE: "sign_in:code", Step.SET_UP: "sign_in:two-steps"}
 _FORM = require_http_methods(["GET", "HEAD", "POST"])
@@ -85,6 +91,10 @@ def own_page(request: HttpRequest) -> HttpResponse:
     if act == "begin":
         second_factor.begin(user)
         return redirect(f"{request.path}?{urlencode({'next': _next(request)})}")
+    if act and are_codes_unkept(request.session, now=db_clock.now()):
+        answer = _after_codes(request, user, act)
+        if answer is not None:
+            return answer
     form = CodeForm(request.POST if act in _ACTS else None)
     is_owed = missing_step(request) is Step.SET_UP
     if form.is_valid():
@@ -95,6 +105,21 @@ def own_page(request: HttpRequest) -> HttpResponse:
             return _done(request, user, act, verdict)
         _refuse(request, user, form, verdict)
     return _own(request, user, form)
+
+
+def _after_codes(request: HttpRequest, user: User, act: str) -> HttpResponse | None:
+    """Answer the page that shows recovery codes once: they were kept, they are lost, or it is loaded again.
+
+    Loaded again, it asks which of the two; None: something else is wanted.
+    """
+    if act == "kept":
+        del request.session[UNKEPT]
+        return redirect(_next(request))
+    if act == "lost":
+        return _done(request, user, act, second_factor.replace_lost_codes(user))
+    if were_codes_shown_for(request.session, request.POST.get("code", "")):
+        return redirect(f"{request.path}?{urlencode({'next': _next(request)})}")
+    return None
 
 
 _Act = Callable[..., Verdict]
@@ -109,6 +134,9 @@ def _done(request: HttpRequest, user: User, act: str, verdict: Verdict) -> HttpR
     if act == "off" or verdict.factor_pk is None:
         return redirect(f"{request.path}?{urlencode({'next': _next(request)})}")
     _let_in(request, verdict.factor_pk)
+    if act != "lost":  # the ten minutes do not begin anew
+        code = request.POST.get("code", "")
+        note_codes_shown(request.session, verdict.factor_pk, code, now=db_clock.now())
     context = {
         "title": _("Recovery codes"),
         "codes": verdict.recovery_codes,
@@ -126,6 +154,7 @@ def _own(request: HttpRequest, user: User, form: CodeForm) -> HttpResponse:
         "factor": factor,
         "is_asked": has_to_take_two(user),
         "is_owed": missing_step(request) is Step.SET_UP,
+        "are_codes_unkept": are_codes_unkept(request.session, now=db_clock.now()),
         "codes_left": len(factor.recovery_digests) if factor else 0,
     }
     if factor is not None and factor.confirmed_at is None:

@@ -90,6 +90,17 @@ def renew_codes(user: User, code: str, *, now: datetime) -> Verdict:
     return Verdict(verdict.factor_pk, recovery_codes=codes)
 
 
+def replace_lost_codes(user: User) -> Verdict:
+    """Make new recovery codes in place of some that were just made; the caller knows that they were."""
+    with transaction.atomic():
+        factor = _locked(user)
+        if factor is None or factor.confirmed_at is None:
+            return Verdict()
+        codes = _new_codes(factor)
+    logger.info("second_factor.new_codes", user_id=user.pk)
+    return Verdict(factor.pk, recovery_codes=codes)
+
+
 def turn_off(user: User, code: str, *, now: datetime) -> Verdict:
     with transaction.atomic():
         verdict = check_code(user, code, now=now)

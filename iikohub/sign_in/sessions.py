@@ -5,6 +5,7 @@ cookie for some seconds where they load a page again, and these prolong nothing:
 is signed out in time.
 """
 
+import hashlib
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
@@ -24,6 +25,11 @@ WATCHING_HEADER, WATCHING_COOKIE = "X-Watching", "watching"
 PASSED = "second_factor"
 """Which second factor the session has passed: the key of its row."""
 
+UNKEPT = "recovery_codes_shown"
+"""Recovery codes that the session was shown and nobody said to have kept: of which second factor, when, and
+the digest of the code that they were made for."""
+_UNKEPT_FOR = timedelta(minutes=10)
+
 _SIGNED_IN_AT = "signed_in_at"
 _ACTED_AT = "acted_at"
 _WRITTEN_EVERY_S = 60
@@ -32,7 +38,8 @@ _WRITTEN_EVERY_S = 60
 @receiver(user_logged_in)
 def begin_session(request: HttpRequest, **_: object) -> None:
     """Count from now on; a password alone has passed no second step."""
-    request.session.pop(PASSED, None)
+    for name in (PASSED, UNKEPT):
+        request.session.pop(name, None)
     request.session[_SIGNED_IN_AT] = db_clock.now().timestamp()
     _prolong(request.session, db_clock.now())
 
@@ -70,6 +77,27 @@ def _prolong(session: SessionBase, now: datetime) -> None:
 def began_after(session: SessionBase, moment: datetime) -> bool:
     signed_in_at: float = session.get(_SIGNED_IN_AT, 0)
     return signed_in_at > moment.timestamp()
+
+
+def note_codes_shown(session: SessionBase, factor_pk: int, code: str, *, now: datetime) -> None:
+    session[UNKEPT] = [factor_pk, now.timestamp(), _digest(code)]
+
+
+def are_codes_unkept(session: SessionBase, *, now: datetime) -> bool:
+    """Tell whether recovery codes were shown minutes ago and not said to be kept."""
+    factor_pk, shown_at, _code = session.get(UNKEPT, (None, 0.0, ""))
+    is_recent = 0 <= now.timestamp() - shown_at < _UNKEPT_FOR.total_seconds()
+    return factor_pk is not None and factor_pk == session.get(PASSED) and is_recent
+
+
+def were_codes_shown_for(session: SessionBase, code: str) -> bool:
+    """Tell whether codes were made for this very code: the page that shows them is loaded again."""
+    shown: str = session.get(UNKEPT, (None, 0.0, ""))[2]
+    return shown == _digest(code)
+
+
+def _digest(code: str) -> str:
+    return hashlib.sha256(code.encode()).hexdigest()
 
 
 def sign_out_everywhere(user: User) -> None:

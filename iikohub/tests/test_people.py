@@ -287,7 +287,9 @@ def test_groups_and_rights_are_shown_in_russian_and_stored_as_they_were(client: 
     assert "Заказы: просмотр" in offered
     assert "Действия: отменять заказы в iiko" in offered
     assert [one for one in offered if re.search(r"\bCan\b|\bcan\b", one)] == []
-    assert set(Group.objects.values_list("name", flat=True)) == {"Dispatcher", "Operator", "Administrator"}
+    assert set(Group.objects.values_list("name", flat=True)) == {
+        *("Dispatcher", "Operator", "Administrator", "Analyst"),
+    }
 
 
 @pytest.mark.parametrize(

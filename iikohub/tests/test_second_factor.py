@@ -298,6 +298,57 @@ def test_new_recovery_codes_replace_the_old_ones(vera: User) -> None:
     assert enter(with_password(), new[0]).status_code == 302
 
 
+def codes_on(page: Any) -> list[str]:
+    return re.findall(r"<li><code>([a-z2-7-]{19})</code>", page.content.decode())
+
+
+@pytest.mark.parametrize("act", ["confirm", "codes"])
+def test_page_of_codes_that_is_loaded_again_costs_no_try_and_offers_others(vera: User, act: str) -> None:
+    client = with_password()
+    lost = switch_on(client, vera)
+    again = {"act": "confirm", "code": app_code(vera, steps=-1)}
+    if act == "codes":
+        again = {"act": "codes", "code": app_code(vera)}
+        lost = codes_on(client.post(OWN, again))
+
+    page = client.post(OWN, again, follow=True)
+
+    assert "The recovery codes are not shown again." in text(page)
+    assert SecondFactor.objects.get().wrong_codes == 0
+    codes = codes_on(client.post(OWN, {"act": "lost"}))
+    assert (len(codes), set(codes) & set(lost)) == (10, set())
+    assert enter(with_password(), codes[0]).status_code == 302
+
+
+def test_others_are_made_without_a_code_by_the_same_session_for_ten_minutes(
+    vera: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client, other = with_password(), with_password()
+    codes = switch_on(client, vera)
+    enter(other, codes[0])
+    at = db_clock.now() + timedelta(minutes=9)
+
+    assert codes_on(other.post(OWN, {"act": "lost"})) == []
+    monkeypatch.setattr("iikohub.sign_in.pages.db_clock.now", lambda: at)
+    assert len(codes_on(client.post(OWN, {"act": "lost"}))) == 10
+    at += timedelta(minutes=2)
+    assert codes_on(client.post(OWN, {"act": "lost"})) == []
+
+
+def test_codes_that_were_kept_are_not_replaced_without_a_code(vera: User) -> None:
+    client = with_password()
+    codes = switch_on(client, vera)
+
+    assert (
+        client.post(OWN, {"act": "kept", "next": "/admin/orders/order/"})["Location"]
+        == "/admin/orders/order/"
+    )
+
+    assert "not shown again" not in text(client.get(OWN))
+    assert codes_on(client.post(OWN, {"act": "lost"})) == []
+    assert enter(with_password(), codes[0]).status_code == 302
+
+
 @pytest.mark.parametrize("act", ["codes", "off"])
 def test_session_alone_changes_nothing(vera: User, act: str) -> None:
     client = with_password()

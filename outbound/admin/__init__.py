@@ -1,1 +1,1 @@
-"""Outbound webhooks in the admin: who is told, and what became of each message."""
+"""Outbound webhooks in the admin: the subscriptions, and what became of each message."""

@@ -22,14 +22,15 @@ from core.admin.filters import Choice, choices_filter
 from core.admin.list_links import keep_filters
 from core.admin.trace_link import trace_link
 from core.database import db_clock
-from core.display import EMPTY, clock, stacked, truncated
+from core.display import EMPTY, clamped, clock, stacked, truncated
 from core.errors import HubError
 from core.privacy.rights import sees_guests
 from organizations.admin.filters import moment_range_filter, restaurant_filter
 from organizations.admin.zones import InZones, naming_zones
 from outbound import acts
-from outbound.access import ACT, Viewer
+from outbound.access import ACT, SEEN_BY, Viewer
 from outbound.admin.display import answer_text, state_badge, zone_of
+from outbound.admin.order_names import NamesOrder, naming_orders
 from outbound.events.catalogue import CATALOGUE, title_of
 from outbound.models.deliveries import Delivery, DeliveryAttempt, DeliveryState
 from outbound.models.events import EntityType
@@ -39,7 +40,9 @@ from outbound.sending.errors import explain
 if TYPE_CHECKING:
     from django_stubs_ext import WithAnnotations
 
-    Listed = WithAnnotations[Delivery, InZones]
+    class Added(InZones, NamesOrder): ...
+
+    Listed = WithAnnotations[Delivery, Added]
 
 _NAME = "outbound_delivery"
 
@@ -51,7 +54,7 @@ def _subscription_choices(request: HttpRequest) -> list[Choice]:
 
 @admin.register(Delivery)
 class DeliveryAdmin(MirrorAdmin[Delivery]):
-    list_display = ("created", "what", "about", "to_whom", "state_and_why", "attempts", "answered", "arrived")
+    list_display = ("created", "what", "about", "to_whom", "state_and_why", "tried", "arrived")
     list_display_links = ("created",)
     list_filter = (
         choices_filter(
@@ -73,8 +76,14 @@ class DeliveryAdmin(MirrorAdmin[Delivery]):
     empty_words = _("Nothing was sent yet: somebody has to subscribe first.")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Delivery]:
-        rows = super().get_queryset(request).select_related("subscription", "event__organization")
-        return naming_zones(rows)
+        rows = (
+            super()
+            .get_queryset(request)
+            .select_related("subscription__api_key", "subscription__created_by", "event__organization")
+        )
+        # Whoever may not see orders is shown the hub's own number.
+        may_name = request.user.has_perm(SEEN_BY[EntityType.ORDER])
+        return naming_zones(naming_orders(rows) if may_name else rows)
 
     def list_rows(self, rows: QuerySet[Delivery]) -> QuerySet[Delivery]:
         return rows.defer("event__body", "event__personal_body", "event__changes", "subscription__url")
@@ -180,16 +189,15 @@ class DeliveryAdmin(MirrorAdmin[Delivery]):
 
     @admin.display(description=_("event"))
     def what(self, row: Delivery) -> SafeString:
-        return stacked(title_of(row.event.event_type), row.event.event_type)
+        return stacked(clamped(title_of(row.event.event_type)), clamped(row.event.event_type))
 
     @admin.display(description=_("about"))
-    def about(self, row: Delivery) -> str:
+    def about(self, row: Listed) -> SafeString | str:
         event = row.event
         if event.entity_type == EntityType.TEST:
             return EMPTY
         place = event.organization.name if event.organization is not None else gettext("the hub itself")
-        kind = dict(EntityType.choices).get(event.entity_type, event.entity_type)
-        return f"{capfirst(str(kind))} {event.entity_id} · {place}"
+        return stacked(_subject(row), clamped(place))
 
     @admin.display(description=_("subscription"))
     def to_whom(self, row: Delivery) -> SafeString:
@@ -199,11 +207,24 @@ class DeliveryAdmin(MirrorAdmin[Delivery]):
     def state_and_why(self, row: Delivery) -> SafeString:
         return stacked(state_badge(row), truncated(explain(row.last_error)) if row.last_error else "")
 
-    @admin.display(description=_("answer"))
-    def answered(self, row: Delivery) -> str:
-        return EMPTY if row.last_status is None else str(row.last_status)
+    @admin.display(description=_("attempts"))
+    def tried(self, row: Delivery) -> SafeString:
+        """Say how often, and what the last one was answered."""
+        answer = gettext("answer %(status)s") % {"status": row.last_status} if row.last_status else ""
+        return stacked(row.attempts, answer)
 
     @admin.display(description=_("arrived"))
     def arrived(self, row: Listed) -> SafeString:
         is_there = row.state == DeliveryState.DELIVERED
         return self._clock(row.finished_at if is_there else None, row)
+
+
+def _subject(row: Listed) -> str:
+    """Name what it is about: an order by its number, a command by that of its order."""
+    event, order = row.event, getattr(row, "order_name", None)
+    kind = capfirst(str(dict(EntityType.choices).get(event.entity_type, event.entity_type)))
+    if order is None:
+        return f"{kind} {event.entity_id}"
+    if event.entity_type == EntityType.COMMAND:
+        return gettext("Command, order %(number)s") % {"number": order}
+    return f"{kind} {order}"

@@ -81,11 +81,22 @@ def notices(subscription: Subscription, now: datetime) -> Iterator[Notice]:
         yield "warn", gettext("Nobody knows yet whether messages arrive"), text
     elif why:
         yield "warn", gettext("The last attempt failed"), why
+    if subscription.includes_personal_data and not subscription.owner_sees_guests:
+        yield "warn", gettext("Guests are masked"), _why_masked(subscription)
     until = subscription.previous_secret_until
     if subscription.previous_secret and until is not None and now < until:
         text = gettext("Put the new secret in place at the receiver before.")
         title = gettext("The former secret signs too, for %(span)s more")
         yield "info", title % {"span": _span(until, now)}, text
+
+
+def _why_masked(subscription: Subscription) -> str:
+    if subscription.api_key is not None:
+        return gettext("Its API key may not see guests.")
+    return gettext(
+        "Whoever made it may not see guests any more. Save it as somebody who may: then they are named "
+        "again, and you answer for it."
+    )
 
 
 def _span(until: datetime, now: datetime) -> str:
@@ -98,7 +109,7 @@ def waiting_text(count: int) -> str:
 
 
 def which_text(subscription: Subscription) -> str:
-    """Say of which events it is told."""
+    """Say which events it receives."""
     count = len(subscription.event_types)
     if not count:
         return gettext("all events")
@@ -109,7 +120,7 @@ def which_text(subscription: Subscription) -> str:
 
 
 def whose_text(subscription: Subscription) -> str:
-    """Say of which restaurants it is told."""
+    """Say of which restaurants it receives events."""
     names = [one.name for one in subscription.organizations.all()]
     return "; ".join(names) if names else gettext("all restaurants, and the hub itself")
 

@@ -1,14 +1,17 @@
-"""The form of a subscription. It never shows the address, which may hold secrets."""
+"""The form of a subscription. It never shows the stored address, which may hold secrets."""
 
 from typing import Any
 
 from django import forms
 from django.utils.translation import gettext, gettext_lazy as _
-from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget, UnfoldAdminTextareaWidget
+from unfold.widgets import (
+    UnfoldAdminCheckboxSelectMultipleWidget,
+    UnfoldAdminTextareaWidget,
+    UnfoldAdminTextInputWidget,
+)
 
 from core.access import AnyUser
 from organizations.access import is_restricted
-from organizations.admin.login_form import SecretInput
 from outbound.acts import check_url
 from outbound.errors import BadAddress
 from outbound.events.catalogue import SUBSCRIBABLE, title_of
@@ -23,7 +26,10 @@ class SubscriptionForm(forms.ModelForm):  # type: ignore[type-arg]  # not subscr
         label=_("Address"),
         required=False,
         max_length=LONGEST_URL,
-        widget=SecretInput(attrs={"autocomplete": "off", "spellcheck": "false", "type": "url"}),
+        # After an error in another field what was typed is there again; what is stored never is.
+        widget=UnfoldAdminTextInputWidget(
+            attrs={"autocomplete": "off", "spellcheck": "false", "type": "url"}
+        ),
     )
     event_types = forms.MultipleChoiceField(
         label=_("Events"), required=False, widget=UnfoldAdminCheckboxSelectMultipleWidget
@@ -41,8 +47,8 @@ class SubscriptionForm(forms.ModelForm):  # type: ignore[type-arg]  # not subscr
         help_texts = {
             "organizations": _("None ticked: all of them, and what is about the hub itself."),
             "includes_personal_data": _(
-                "Names, phones, addresses and words of guests stand in the messages. Whoever receives them "
-                "keeps them: allow it only where the law does. Otherwise *** stands in their place."
+                "Names, phones, addresses and words of guests are in the messages. Whoever receives them "
+                "keeps them: allow it only where the law does. Otherwise they are masked as ***."
             ),
         }
 
@@ -94,7 +100,7 @@ class SubscriptionForm(forms.ModelForm):  # type: ignore[type-arg]  # not subscr
         return cleaned
 
     def _tells_more(self, cleaned: dict[str, Any]) -> bool:
-        """Tell whether more may be told by this, or to somebody else; what stands already is no matter."""
+        """Tell whether this may send more, or to somebody else; what is set already is no matter."""
         changed = set(self.changed_data) & _TELLING
         return bool(changed if cleaned.get("is_active", True) else changed - {"is_active"})
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, cast
 
 from django import forms
@@ -41,6 +41,7 @@ from outbound.admin.display import (
 from outbound.admin.subscription_form import SubscriptionForm
 from outbound.models.deliveries import Delivery, DeliveryState
 from outbound.models.subscriptions import Subscription
+from outbound.redelivery import moments_to_send_again
 from outbound.sending.errors import explain
 from outbound.states import Waiting, with_waiting
 
@@ -75,7 +76,7 @@ class SubscriptionAdmin(HubAdmin[Subscription]):
     list_display = ("name", "state", "shown_host", "which", "whose", "waits", "last_arrived")
     sortable_by = ("name", "shown_host")
     list_filter_submit = False
-    empty_words = _("Nobody is told of anything yet. Add a subscription, and send a test.")
+    empty_words = _("There is no subscription yet. Add one, and send a test.")
     change_form_outer_before_template = "admin/outbound/subscription/state.html"
     fieldsets = (
         (None, {"fields": ("name", "url", "is_active", "description")}),
@@ -134,11 +135,11 @@ class SubscriptionAdmin(HubAdmin[Subscription]):
     ) -> None:
         """Subscribe and show the secret once; later write what was changed alone."""
         given = form.cleaned_data
+        by = subscribing.Maker(user=cast("User", request.user))
         if change:
             changes = {name: given[name] for name in form.changed_data if name != "organizations"}
-            subscribing.change(obj, changes)
+            subscribing.change(obj, changes, by=by)
             return
-        by = subscribing.Maker(user=cast("User", request.user))
         subscribing.subscribe(obj, list(given["organizations"]), by=by)
         _show_secret(request, obj)
 
@@ -166,7 +167,7 @@ class SubscriptionAdmin(HubAdmin[Subscription]):
             "headline": self._headline(row),
             "notices": list(notices(row, now)),
             "acts": [_offer(act, text) for act, text, is_offered in offered if is_offered],
-            "spans": [(name, text) for name, (text, _span) in SPANS.items()],
+            "spans": _spans(row, now) if may["act"] else [],
         }
 
     def _headline(self, row: Subscription) -> list[tuple[str, str]]:
@@ -207,7 +208,7 @@ class SubscriptionAdmin(HubAdmin[Subscription]):
                 title=title,
                 words_template=words_template,
                 verb=verb,
-                spans=[(name, text) for name, (text, _span) in SPANS.items()],
+                spans=_spans(subscription, db_clock.now()),
                 back=keep_filters(request, "../change/"),
             )
         try:
@@ -243,6 +244,17 @@ class SubscriptionAdmin(HubAdmin[Subscription]):
     @admin.display(description=_("last arrived"))
     def last_arrived(self, row: Subscription) -> str:
         return ago_text(row.last_success_at, db_clock.now()) if row.last_success_at else EMPTY
+
+
+def _spans(row: Subscription, now: datetime) -> list[tuple[str, str]]:
+    """Offer since when to send again, and say how many messages that is."""
+    moments = moments_to_send_again(row, since=now - max(span for _text, span in SPANS.values()), now=now)
+    offered = []
+    for name, (text, span) in SPANS.items():
+        count = sum(moment >= now - span for moment in moments)
+        words = ngettext("%(count)s message", "%(count)s messages", count) % {"count": waiting_text(count)}
+        offered.append((name, f"{text}: {words}"))
+    return offered
 
 
 def _can_be_enabled(row: Subscription) -> bool:

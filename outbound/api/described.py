@@ -1,6 +1,6 @@
 """Describes what is sent in the API's document: the webhooks of OpenAPI 3.1.
 
-The document is of OpenAPI 3.0, which has no place for them: they stand under ``x-webhooks``, as common
+The document is of OpenAPI 3.0, which has no place for them: they are under ``x-webhooks``, as common
 readers of 3.0 expect them.
 """
 
@@ -53,7 +53,7 @@ def _body(entry: Entry) -> dict[str, Any]:
             "timestamp": {"type": "string", "format": "date-time", "description": "When it happened."},
             "data": {
                 "type": "object",
-                "description": "How the thing stands, by the names of its API, and `changes`.",
+                "description": "The present state, by the names of its API, and `changes`.",
             },
         },
     }

@@ -112,7 +112,7 @@ class SubscriptionChangeSerializer(StrictSerializer):
     )
     includes_personal_data = serializers.BooleanField(
         required=False,
-        help_text="Names, phones and words of guests stand in the bodies. 403 unless the caller may see "
+        help_text="Names, phones and words of guests are in the bodies. 403 unless the caller may see "
         "them: a key that may act.",
     )
 
@@ -184,7 +184,7 @@ class DeliverySerializer(serializers.ModelSerializer[Delivery]):
 
 class AttemptSerializer(serializers.ModelSerializer[DeliveryAttempt]):
     answer = serializers.SerializerMethodField(
-        help_text="The beginning of what the receiver said; `***`: the caller may not see what it was told."
+        help_text="The beginning of what the receiver said; `***`: the caller may not see what it was sent."
     )
 
     class Meta:

@@ -1,4 +1,4 @@
-"""``subscriptions``: who is told of what, made and kept by integrators themselves."""
+"""``subscriptions``: which events are sent where, made and kept by integrators themselves."""
 
 from typing import Any, cast
 
@@ -104,9 +104,10 @@ class SubscriptionViewSet(
 
     @extend_schema(
         summary="Subscribe an address to events",
-        description="The secret is shown in this answer alone. A key that is limited to restaurants is told "
-        "of those alone. A repeat of a request whose answer was lost makes no second subscription: it is "
-        f"refused and names the first (409 `already_subscribed`). A key has at most {MOST_PER_KEY}.",
+        description="The secret is shown in this answer alone. A key that is limited to restaurants "
+        "receives events of those alone. A repeat of a request whose answer was lost makes no second "
+        "subscription: it is refused and names the first (409 `already_subscribed`). A key has at most "
+        f"{MOST_PER_KEY}.",
         request=serializers.NewSubscriptionSerializer,
         examples=[
             OpenApiExample("Orders of one restaurant", value=examples.NEW, request_only=True),
@@ -144,9 +145,10 @@ class SubscriptionViewSet(
         subscription = self.get_object()
         # Whoever may not see guests must not lead a stream of them to an address of their own.
         kept = {name: getattr(subscription, name) for name in ("includes_personal_data", "event_types")}
-        _check_rights(_maker(request), kept | given)
+        maker = _maker(request)
+        _check_rights(maker, kept | given)
         ids = given.pop("organization_ids", None)
-        change(subscription, given, None if ids is None else self._places(ids))
+        change(subscription, given, None if ids is None else self._places(ids), by=maker)
         return Response(self.get_serializer(self.get_object()).data)
 
     def _places(self, ids: list[str]) -> list[Organization]:
@@ -162,7 +164,9 @@ class SubscriptionViewSet(
         if not wanted:
             sees_all = key.sees_all if key is not None else not is_restricted(self.request.user)
             if not sees_all and not seen:
-                raise PermissionDenied(_("You may see no restaurant, so there is nothing to be told of."))
+                raise PermissionDenied(
+                    _("You may see no restaurant, so there are no events to subscribe to.")
+                )
             return [] if sees_all else list(seen)
         found = list(seen.filter(iiko_id__in=wanted))
         if missing := sorted(wanted - {one.iiko_id for one in found}):

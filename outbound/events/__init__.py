@@ -1,1 +1,1 @@
-"""What integrators are told: the types of events, and the body of each."""
+"""What integrators receive: the types of events, and the body of each."""

@@ -1,4 +1,4 @@
-"""How things stand, under the same names as in the answers of the API.
+"""The present state of things, under the same names as in the answers of the API.
 
 Each reader takes the ids of many rows and asks for all of them at once: a hundred events a second are to cost
 little. A row that is gone meanwhile is not in what it returns.
@@ -37,7 +37,7 @@ Rows = dict[int, JsonObject]
 
 _OF_THE_ANSWER = {"pending_commands", "is_late", "currency"}
 ORDER_COLUMNS = tuple(name for name in (*LIST_FIELDS, *DETAIL_FIELDS) if name not in _OF_THE_ANSWER)
-"""What of an order is told, and what ``changes`` may name."""
+"""What of an order is sent, and what ``changes`` may name."""
 
 
 def plain(value: object) -> object:
@@ -46,7 +46,7 @@ def plain(value: object) -> object:
 
 
 def read_orders(ids: Collection[int]) -> Rows:
-    """Read what ``GET orders/{id}`` shows, without what is told by events of its own or is for the caller.
+    """Read what ``GET orders/{id}`` shows, without what has events of its own or is for the caller.
 
     Not by the serializer: that costs a millisecond for each order.
     """

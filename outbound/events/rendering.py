@@ -1,7 +1,7 @@
-"""The body of an event: its type, when it happened, and how what it is about stands.
+"""The body of an event: its type, when it happened, and the present state of what it is about.
 
 ``data`` is read when the body is made, shortly after the change: of two changes in quick succession both may
-show the second. What each of them did stands in ``changes``.
+show the second. What each of them did is in ``changes``.
 """
 
 import json
@@ -32,7 +32,7 @@ _MOMENTS = frozenset(
 def render_bodies(events: Sequence[OutboundEvent], *, with_people: bool) -> dict[int, str]:
     """Return the JSON of each event by its pk; a few queries, however many events there are.
 
-    ``with_people``: names, phones and words of guests stand in it; without it they are masked.
+    ``with_people``: names, phones and words of guests are in it; without it they are masked.
     """
     rows = _read(events)
     merged = _survivors(events)
@@ -55,7 +55,7 @@ def _read(events: Iterable[OutboundEvent]) -> defaultdict[str, Rows]:
 
 
 def _survivors(events: Iterable[OutboundEvent]) -> dict[int, int]:
-    """Find which orders stand for those that are gone."""
+    """Find which orders replace those that are gone."""
     gone = [event.row_id for event in events if event.event_type == EventType.ORDER_MERGED]
     found = MergedOrder.objects.filter(pk__in=[ident for ident in gone if ident is not None])
     return dict(found.values_list("pk", "order_id")) if gone else {}

@@ -1,4 +1,4 @@
-"""Which subscriptions are told of an event."""
+"""Which subscriptions receive an event."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -13,7 +13,7 @@ from outbound.models.subscriptions import Subscription
 
 @dataclass(frozen=True, slots=True)
 class Audience:
-    """A subscription, and iiko's ids of the restaurants it is told of; None: all of them, and of the hub."""
+    """A subscription, and iiko's ids of the restaurants it hears of; None: all, and the hub."""
 
     subscription: Subscription
     restaurants: frozenset[str] | None
@@ -32,13 +32,13 @@ class Audience:
         return self.may_receive(event)
 
     def may_receive(self, event: OutboundEvent) -> bool:
-        """Whether it is of a restaurant that the subscription is told of now, or a test."""
+        """Whether it is of a restaurant whose events it may receive now, or a test."""
         if self.restaurants is None or event.event_type == EventType.TEST:
             return True
         return event.organization_id in self.restaurants
 
     def within(self, deliveries: DeliveryQuerySet) -> DeliveryQuerySet:
-        """Keep the deliveries whose events it may be told of now."""
+        """Keep the deliveries whose events it may receive now."""
         if self.restaurants is None:
             return deliveries
         return deliveries.filter(Q(event_type=EventType.TEST) | Q(organization_id__in=self.restaurants))
@@ -60,6 +60,6 @@ def _allowed(subscription: Subscription, now: datetime) -> frozenset[str] | None
 
 def audiences(*, now: datetime) -> list[Audience]:
     """Read who listens now."""
-    active = Subscription.objects.active().select_related("api_key")
+    active = Subscription.objects.active().select_related("api_key", "created_by")
     found = active.prefetch_related("organizations", "api_key__organizations").order_by("pk")
     return [Audience.of(one, now=now) for one in found]

@@ -41,12 +41,12 @@ def _rendered(events: Sequence[OutboundEvent], *, with_people: bool) -> dict[int
         logger.exception("outbound.not_rendered", event_pks=[event.pk for event in events][:20])
     if len(events) == 1:
         return {event.pk: _least(event) for event in events}
-    # One of them is odd: of the others all is told.
+    # One of them is odd: of the others all is sent.
     return {pk: body for one in events for pk, body in _rendered([one], with_people=with_people).items()}
 
 
 def _least(event: OutboundEvent) -> str:
-    """Return what the event itself holds: that something changed is told in any case."""
+    """Return what the event itself holds: that something changed is sent in any case."""
     data = {"id": event.row_id, "organization_id": event.organization_id, "changes": event.changes}
     body = {"type": event.event_type, "timestamp": iso(event.occurred_at), "data": data}
     return json.dumps(body, ensure_ascii=False, separators=(",", ":"))

@@ -1,4 +1,4 @@
-"""From what happened to who is told: events get their place in the order of commits, and their deliveries.
+"""From what happened to who receives it: events get a place in the order of commits, and deliveries.
 
 An event becomes visible when its transaction commits, so what is seen here is committed, and of one entity
 the earlier change has the smaller id: the later writer waited for the row. Whatever is seen and has no
@@ -68,7 +68,7 @@ def deliver(events: Sequence[OutboundEvent], heard_by: Sequence[Audience], *, no
     pairs = [(event, one) for event in events for one in heard_by if one.wants(event)]
     wanted_events = {event.pk: event for event, _one in pairs}
     for with_people in (False, True):
-        wanted = {event.pk for event, one in pairs if one.subscription.tells_of_guests is with_people}
+        wanted = {event.pk for event, one in pairs if one.subscription.shows_guests is with_people}
         fill_bodies([event for pk, event in wanted_events.items() if pk in wanted], with_people=with_people)
     update_rows(OutboundEvent, ("position", "body", "personal_body"), [_numbered(event) for event in events])
     rows = list(_rows(pairs, now))

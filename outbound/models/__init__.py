@@ -1,4 +1,4 @@
-"""Outbound webhooks: who is told of what, what happened, and what became of each message."""
+"""Outbound webhooks: the subscriptions, what happened, and what became of each message."""
 
 from outbound.models import deliveries, events, subscriptions
 

@@ -24,7 +24,7 @@ class DeliveryQuerySet(models.QuerySet["Delivery"]):
         return self.filter(state=DeliveryState.PENDING)
 
     def waiting(self, now: datetime) -> DeliveryQuerySet:
-        """Pending ones that are still to be sent: of subscriptions that are told anything."""
+        """Pending ones that are still to be sent: of subscriptions that may receive anything."""
         return self.pending().filter(subscription__in=Subscription.objects.deliverable(now))
 
     def failed(self) -> DeliveryQuerySet:

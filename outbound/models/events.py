@@ -45,7 +45,7 @@ class EventType(models.TextChoices):
 
 
 class OutboundEvent(models.Model):
-    """One change that integrators may be told of, written in the transaction that made it.
+    """One change that may be sent to integrators, written in the transaction that made it.
 
     ``changes`` names each field that changed: ``{"status": {"from": "Waiting", "to": "OnWay"}}``. Fields that
     hold personal data or much text are named without values (``{"phone": {}}``), so that no personal data is

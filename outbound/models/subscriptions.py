@@ -1,4 +1,4 @@
-"""Who is told: the address of an integrator, what it wants to hear, its secrets, and how it fares."""
+"""Where events are sent: the address of an integrator, which events it wants, its secrets, and its state."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
+from core.privacy.rights import sees_guests
 from organizations.fields import EncryptedTextField, StampField
 from organizations.models.api_keys import ApiKey
 from organizations.models.organization import Organization
@@ -34,10 +35,10 @@ class SubscriptionQuerySet(models.QuerySet["Subscription"]):
 
 
 class Subscription(models.Model):
-    """An address that is told of events. Its settings are written by ``acts`` alone, its state by the sender.
+    """An address that events are sent to. ``acts`` alone writes its settings, the sender its state.
 
     ``url`` may hold secrets, so people see ``shown_host``. What an owner (an API key) may not see is not
-    told, whatever ``organizations`` names.
+    sent, whatever ``organizations`` names.
     """
 
     name = models.CharField(_("name"), max_length=200)
@@ -78,6 +79,7 @@ class Subscription(models.Model):
         verbose_name=_("made by"),
         editable=False,
     )
+    """Whose right decides whether guests are named, where no key made it (``subscribing.change``)."""
     created_at = StampField(_("created"), auto_now_add=True)
     changed_at = StampField(_("changed"), auto_now=True)
     # --- written by the sender
@@ -124,9 +126,16 @@ class Subscription(models.Model):
         return key is None or (key.is_active and (key.expires_at is None or now < key.expires_at))
 
     @property
-    def tells_of_guests(self) -> bool:
-        """Whether guests stand in what is sent: a key that may see them no more is told of none."""
-        return self.includes_personal_data and (self.api_key is None or self.api_key.may_act)
+    def shows_guests(self) -> bool:
+        """Whether messages name guests: the subscription asks for it, and its owner may see them now."""
+        return self.includes_personal_data and self.owner_sees_guests
+
+    @property
+    def owner_sees_guests(self) -> bool:
+        """Whether its key, or the person who answers for it, may see guests now; nobody: no."""
+        if self.api_key is not None:
+            return self.api_key.may_act
+        return self.created_by is not None and sees_guests(self.created_by)
 
     def secrets_at(self, now: datetime) -> list[str]:
         """Return the secrets that sign at ``now``, the newest first."""

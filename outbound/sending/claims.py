@@ -34,7 +34,7 @@ class Claim:
 
 
 class Resting:
-    """Subscriptions whose due messages all stand behind others that pause: looking costs, and finds nothing.
+    """Subscriptions whose due messages all wait behind others that pause: looking costs, and finds nothing.
 
     They are left alone for a second, unless something new came for them or an attempt of theirs ended.
     """
@@ -82,7 +82,9 @@ def _ready(now: datetime) -> list[Subscription]:
     is_closed = Q(Exists(waiting.due(now)), opened_at__isnull=True)
     is_to_be_probed = Q(Exists(waiting.pending()), opened_at__isnull=False, next_probe_at__lte=now)
     found = Subscription.objects.deliverable(now).filter(is_patient, is_closed | is_to_be_probed)
-    with_places = found.select_related("api_key").prefetch_related("organizations", "api_key__organizations")
+    with_places = found.select_related("api_key", "created_by").prefetch_related(
+        "organizations", "api_key__organizations"
+    )
     return list(with_places.order_by("pk"))
 
 
@@ -93,7 +95,7 @@ def _claim(subscription: Subscription, *, limit: int, now: datetime) -> list[Cla
         return []
     rows = _heads(subscription, now).select_related("event").select_for_update(skip_locked=True, of=("self",))
     if is_probe:
-        # Another each time: one message that the receiver cannot stand must not speak for all.
+        # Another each time: one message that the receiver cannot take must not speak for all.
         taken = list(rows.order_by(F("last_attempt_at").asc(nulls_first=True), "position")[:1])
     else:
         taken = list(rows.filter(next_attempt_at__lte=now).order_by("position")[:limit])

@@ -30,7 +30,7 @@ def explain(code: str) -> str:
         BAD_ANSWER: _("The server answered something that is no HTTP."),
         REDIRECT: _("The server answered with another address. Write that one into the subscription."),
         NOT_SENT: _("The hub could not send it; its log says why."),
-        NOT_TOLD: _("It was not sent: the subscription is told of that restaurant no more."),
+        NOT_TOLD: _("It was not sent: the subscription may not receive events of that restaurant any more."),
         GONE: _("The server answered 410: it wants no more messages."),
     }
     return texts.get(code) or _("The server answered %(status)s.") % {"status": code.removeprefix("http_")}

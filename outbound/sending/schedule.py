@@ -12,7 +12,7 @@ OPENS_AFTER = 5
 """Failures in a row, of whatever messages, after which the circuit of an endpoint opens."""
 _PROBE_PAUSES_S = (5, 15, 60, 2 * 60, 5 * 60, 10 * 60)
 DISABLED_AFTER = timedelta(days=5)
-"""An endpoint that took nothing for so long is told nothing more."""
+"""An endpoint that took nothing for so long is sent nothing more."""
 
 LONGEST_WAIT = timedelta(hours=24)
 """What ``Retry-After`` may ask for."""

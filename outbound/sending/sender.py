@@ -19,6 +19,7 @@ from core.database import db_clock
 from core.jobs.loops import WorkerLoop
 from outbound.feed.bodies import body_of
 from outbound.models.subscriptions import Subscription
+from outbound.pace import GATHER_S, Pace
 from outbound.sending.claims import Claim, Resting, claim_due
 from outbound.sending.connections import Kept
 from outbound.sending.errors import NOT_SENT
@@ -50,16 +51,23 @@ class Sender(WorkerLoop):
         self._flights: dict[Future[Answer], _Flight] = {}
         self._ended: list[Outcome] = []
         self._resting = Resting()
+        self._pace = Pace()
 
     def turn(self) -> bool:
-        """Take what is due, give it to threads, and write down what came of earlier ones."""
-        self._write()
-        for claim in claim_due(self._room_for, resting=self._resting, now=db_clock.now()):
+        """Take what is due, give it to threads, and write down what came of earlier ones.
+
+        What ended since the last turn is written first: it makes room, and lets the next of its entity go.
+        """
+        self._collect()
+        claims = claim_due(self._room_for, resting=self._resting, now=db_clock.now())
+        for claim in claims:
             self._start(claim)
         if not self._flights and not self._ended:
+            self.idle_s = self._pace.idle_s()
             return False
         wait(self._flights, _TICK_S, return_when=FIRST_COMPLETED)
         self._collect()
+        self.pause_s = 0.0 if len(claims) >= MOST_AT_ONCE else GATHER_S
         return True
 
     def finish(self, *, within_s: float) -> None:
@@ -120,7 +128,7 @@ class Sender(WorkerLoop):
 def exchange_of(claim: Claim, *, kept: Kept, now: datetime) -> Exchange:
     """Make the request of a claim, signed at ``now``."""
     delivery, subscription = claim.delivery, claim.subscription
-    body = body_of(delivery.event, with_people=subscription.tells_of_guests)
+    body = body_of(delivery.event, with_people=subscription.shows_guests)
     headers = headers_of(delivery.message_id, body, secrets_=subscription.secrets_at(now), now=now)
     if trace_id := delivery.event.trace_id:
         headers["traceparent"] = trace.traceparent(trace_id, claim.span_id, is_sampled=spans.are_sent())

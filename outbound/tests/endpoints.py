@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
+from django.contrib.auth.models import User
+
 from outbound.feed.fan_out import fan_out
 from outbound.models.subscriptions import Subscription
 from outbound.sending.sender import Sender
@@ -101,13 +103,18 @@ def listening(**changes: Any) -> Iterator[Endpoint]:
 
 
 def subscribe(endpoint: Endpoint | None = None, *restaurants: Any, **changes: Any) -> Subscription:
-    """Make a subscription; without an endpoint of one where nobody listens."""
+    """Make a subscription; without an endpoint of one where nobody listens.
+
+    Of one that names guests the maker may see them.
+    """
     usual: dict[str, Any] = {
         "name": f"shop {Subscription.objects.count() + 1}",
         "url": endpoint.url if endpoint else "http://127.0.0.1:9/hook",
         "shown_host": "http://127.0.0.1",
         "secret": new_secret(),
     }
+    if changes.get("includes_personal_data") and "api_key" not in changes:
+        usual["created_by"], _ = User.objects.get_or_create(username="owner", is_superuser=True)
     made = Subscription.objects.create(**(usual | changes))
     made.organizations.add(*restaurants)
     return made

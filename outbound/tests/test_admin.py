@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -17,12 +18,15 @@ from attention.models.items import AttentionItem
 from attention.watch import watch
 from audit.models import AuditEntry
 from core.database import db_clock
+from orders.models.command import OrderCommand
 from orders.models.order import Order
 from organizations.models.access import RestaurantAccess
 from organizations.models.organization import Organization
 from organizations.provisioning import create_api_key
 from outbound.attention_rule import EndpointFails
+from outbound.feed.fan_out import fan_out
 from outbound.models.deliveries import Delivery, DeliveryAttempt
+from outbound.models.events import OutboundEvent
 from outbound.models.subscriptions import DisabledReason, Subscription
 from outbound.tests.deliveries import make_delivery
 from outbound.tests.endpoints import Endpoint, listening, send_all, subscribe
@@ -87,6 +91,17 @@ def page_of(subscription: Subscription, act: str = "change") -> str:
 
 
 # --- set ------------------------------------------------------------------------------------------------
+
+
+def test_address_that_was_typed_stays_after_an_error_in_another_field(place: Organization) -> None:
+    client, row = administrator(), subscribe(url="https://stored.example/?key=qzxstored")
+
+    answers = [client.post(ADD, form(name="")), client.post(page_of(row), form(name=""))]
+
+    for answer in answers:
+        page = answer.content.decode()
+        assert 'value="https://example.com/hooks?key=qzxsecret"' in page
+        assert "qzxstored" not in page
 
 
 def test_subscription_is_added_and_its_secret_is_shown_once(place: Organization) -> None:
@@ -259,6 +274,37 @@ def test_events_since_a_time_are_sent_again(place: Organization, endpoint: Endpo
     )
 
 
+def test_dialog_says_how_many_messages_are_sent_again(place: Organization, endpoint: Endpoint) -> None:
+    """Those that ended or were never sent; not what waits, nor tests, nor what it does not want."""
+    client = administrator()
+    row = subscribe(endpoint, place, event_types=["order.created"])
+    make_order()
+    client.post(page_of(row, "test"))
+    send_all()
+    Subscription.objects.update(is_active=False)
+    missed = make_order(iiko_order_id="o-2")
+    Order.objects.filter(pk=missed.pk).update(status="OnWay")
+    send_all()
+    OutboundEvent.objects.filter(row_id=missed.pk).update(occurred_at=db_clock.now() - timedelta(hours=2))
+    Subscription.objects.update(is_active=True)
+    make_order(iiko_order_id="o-3")
+    fan_out()
+
+    def offered(page: Any) -> list[str]:
+        return re.findall(r'<option value="(?:15min|1h|6h|7d)">([^<]*)</option>', page.content.decode())
+
+    expected = [
+        "15 minutes ago: 1 message",
+        "an hour ago: 1 message",
+        "6 hours ago: 2 messages",
+        "a week ago: 2 messages",
+    ]
+    assert offered(client.get(page_of(row))) == expected
+    assert offered(client.get(page_of(row, "redeliver"))) == expected
+    response = client.post(page_of(row, "redeliver"), {"since": "6h"})
+    assert said(response)[-1] == "2 messages are sent again."
+
+
 def test_deleted_subscription_takes_its_log_along(place: Organization) -> None:
     row = subscribe()
     make_delivery(row, place)
@@ -359,6 +405,59 @@ def test_delivery_shows_its_body_and_attempts_and_is_sent_again(
     assert said(response)[-1].startswith("It is sent again.")
     assert [one.message_id for one in endpoint.got] == [delivery.message_id] * 2
     assert row.deliveries.get().state == "delivered"
+
+
+def test_list_names_orders_by_their_number_and_restaurant(place: Organization, endpoint: Endpoint) -> None:
+    subscribe(endpoint)
+    order = make_order(readable_number="1027")
+    OrderCommand.objects.create(order=order, kind="cancel", requested_by="x", created_at=db_clock.now())
+    bare = make_order(iiko_order_id="o-2", external_order_id="SITE-5")
+    gone = make_order(iiko_order_id="o-3")
+    gone_pk = gone.pk
+    fan_out()
+    gone.delete()
+    send_all()
+
+    page = administrator().get(DELIVERIES).content.decode()
+    unnamed = signed_in("view_delivery").get(DELIVERIES).content.decode()
+
+    for words in ("Order №1027", "Command, order №1027", "Order SITE-5", f"Order {gone_pk}", place.name):
+        assert words in page
+    for words in ("1027", "SITE-5"):
+        assert words not in unnamed
+    for words in (f"Order {order.pk}", f"Order {bare.pk}"):
+        assert words in unnamed
+    [delivery] = Delivery.objects.filter(event__row_id=order.pk, event__entity_type="order")
+    assert "Order №1027" in administrator().get(f"{DELIVERIES}{delivery.pk}/change/").content.decode()
+
+
+def test_guests_are_masked_once_their_maker_may_not_see_them_and_named_by_who_takes_over(
+    place: Organization, endpoint: Endpoint
+) -> None:
+    maker = administrator()
+    maker.post(ADD, form(url=endpoint.url, event_types=["order.created"], includes_personal_data="on"))
+    row = Subscription.objects.get()
+    owner = User.objects.get()
+    make_order(phone="+79990001122")
+    fan_out()  # with the guest, and then the right is lost
+
+    owner.groups.clear()
+    send_all()
+    make_order(iiko_order_id="o-2", phone="+79990001122")
+    send_all()
+    chief = administrator()
+    page = chief.get(page_of(row)).content.decode()
+    chief.post(page_of(row), form(url="", event_types=["order.created"], includes_personal_data="on"))
+    make_order(iiko_order_id="o-3", phone="+79990001122")
+    send_all()
+
+    assert [one.body["data"]["phone"] for one in endpoint.got] == ["***", "***", "+79990001122"]
+    assert "Guests are masked" in page
+    assert "Guests are masked" not in chief.get(page_of(row)).content.decode()
+    User.objects.exclude(pk=owner.pk).delete()
+    make_order(iiko_order_id="o-4", phone="+79990001122")
+    send_all()
+    assert endpoint.got[-1].body["data"]["phone"] == "***"
 
 
 def test_guests_of_a_delivery_are_shown_to_those_who_may_see_them(

@@ -71,6 +71,16 @@
     row.lastElementChild.textContent = row.parentElement.dataset.failed;
   }
 
+  // --- what is shown once -----------------------------------------------------------------------------
+  //
+  // A page with <form data-warn-before-leaving> is left without a question by that form alone.
+
+  function warnBeforeLeaving(form) {
+    const ask = (event) => event.preventDefault();
+    window.addEventListener("beforeunload", ask);
+    form.addEventListener("submit", () => window.removeEventListener("beforeunload", ask));
+  }
+
   // Before it makes the first: it calls every one of them "scrollable content", whatever the language.
   function nameScrollers() {
     const named = document.querySelector("[data-scroll-label]");
@@ -81,6 +91,7 @@
     nameScrollers();
     const loaded = document.querySelector("tr input.action-select")?.closest("table");
     if (loaded) boundTables.add(loaded);
+    document.querySelectorAll("form[data-warn-before-leaving]").forEach(warnBeforeLeaving);
     document.addEventListener("click", bindBoxes, true);
     document.addEventListener("input", filterChoices);
     document.addEventListener("hub:rows", (event) => boundTables.delete(event.target));
