@@ -6,6 +6,7 @@ from core.apps import SelfRegistering
 class IikohubConfig(SelfRegistering, AppConfig):
     name = "iikohub"
     registers = (
+        "checks",
         "admin.audit_entries",
         "admin.organizations",
         "admin.people",

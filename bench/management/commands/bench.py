@@ -19,6 +19,7 @@ from bench import (
     outbound,
     reconcile,
     report,
+    scaling,
     search,
 )
 from bench.processes import ProcessFailed
@@ -26,6 +27,7 @@ from bench.processes import ProcessFailed
 PARTS = {
     "ingest": ingest.section,
     "drain": drain.section,
+    "scaling": scaling.section,
     "latency": latency.section,
     "reconcile": reconcile.section,
     "loyalty": loyalty.section,
