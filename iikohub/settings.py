@@ -257,7 +257,8 @@ if DATABASE_URL:
         _database = env.db_url_config(DATABASE_URL)
     except Exception as error:
         raise ImproperlyConfigured(
-            "DATABASE_URL cannot be read. Write it as postgresql://user:password@host:5432/name."
+            "DATABASE_URL cannot be read. Write it as postgresql://user:password@host:5432/name; in a "
+            "password write @ : / ? # % as %40 %3A %2F %3F %23 %25."
         ) from error
     if _database.get("ENGINE") != "django.db.backends.postgresql":
         raise ImproperlyConfigured(

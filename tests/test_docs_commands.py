@@ -13,7 +13,7 @@ from tests.test_docs_links import PAGES, ROOT
 
 OPTION = re.compile(r"(?<![\w-])--[a-z][a-z-]*")
 MANAGE = re.compile(r"\b(?:manage(?:\.py)?|drill) ([a-z_]+)((?: [^`|&;#\n)]*)?)")
-"""``manage.py X …``, and what stands behind it on the line; ``manage X`` and ``drill X`` are the administrator's shorthands."""
+"""``manage.py X …``, and what stands behind it on the line; the administrator's guide has shorthands."""
 
 OF_OTHERS = {"HTTPS_PROXY", "NO_PROXY", "LC_MESSAGES", "RLIMIT_FSIZE", "ATOMIC_REQUESTS"}
 """Names of the world around: proxies, the C library, Django."""

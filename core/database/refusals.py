@@ -117,11 +117,21 @@ _BY_STATE: tuple[tuple[type[Exception], Refusal], ...] = (
 
 def refusal(error: DatabaseError) -> Refusal | None:
     """Tell what is wrong with the database or the way to it; None where that is not the trouble."""
-    cause = error.__cause__
+    cause = _of_the_driver(error)
     for kind, found in _BY_STATE:
         if isinstance(cause, kind):
             return found
     return connection_refusal(error)
+
+
+def _of_the_driver(error: BaseException) -> BaseException | None:
+    """Look behind an error of Django's: ``migrate`` puts one of its own in front of the database's."""
+    while not isinstance(error, psycopg.Error):
+        behind = error.__cause__ or error.__context__
+        if behind is None:
+            return None
+        error = behind
+    return error
 
 
 def connection_refusal(error: Exception) -> Refusal | None:
