@@ -32,7 +32,7 @@ class ScalingRun:
 
 
 def section(length: Length) -> Section:
-    orders = 300 if length.quick else 4000
+    orders = 300 if length.quick else 5000
     moments = evening(run=0, orders=orders)
     runs = [
         ScalingRun({workers: by_hub(moments, processes=workers) for workers in WORKERS})

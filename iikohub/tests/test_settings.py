@@ -153,10 +153,6 @@ def test_flags_are_read_in_any_usual_way(text: str, value: bool) -> None:
         ({"DATABASE_URL": "postgresql://u:p@host:port/name"}, UNREADABLE_URL),
         ({"DATABASE_URL": "postgresql://u:a/b@host:5432/name"}, UNREADABLE_URL),
         (
-            {"DEBUG": "1", "WEBHOOK_BASE_URL": "https://hub.example.com"},
-            PUBLIC_DEBUG,
-        ),
-        (
             {"WEBHOOK_MAX_BODY_BYTES": "5MB"},
             "WEBHOOK_MAX_BODY_BYTES must be a whole number of at least 1, not '5MB'.",
         ),
@@ -176,6 +172,13 @@ def test_flags_are_read_in_any_usual_way(text: str, value: bool) -> None:
 )
 def test_what_is_wrong_is_said_in_a_sentence(environment: dict[str, str], sentence: str) -> None:
     assert complaint(**environment) == f"django.core.exceptions.ImproperlyConfigured: {sentence}"
+
+
+def test_errors_are_shown_to_nobody_at_a_public_address() -> None:
+    said = complaint(DEBUG="1", WEBHOOK_BASE_URL="https://hub.example.com")
+
+    assert said == f"django.core.exceptions.ImproperlyConfigured: {PUBLIC_DEBUG}"
+    assert settings(DEBUG="1", WEBHOOK_BASE_URL="http://127.0.0.1:8000")["DEBUG"] is True
 
 
 def test_complaint_does_not_show_the_password() -> None:
