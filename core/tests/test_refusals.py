@@ -16,7 +16,7 @@ pytestmark = pytest.mark.django_db
 def connecting(**changed: object) -> OperationalError:
     """Connect in another way to the server of the tests, and return what it says."""
     beside: BaseDatabaseWrapper = connection.copy()
-    params = beside.get_connection_params() | changed
+    params = beside.get_connection_params() | {"connect_timeout": 30} | changed
     with pytest.raises(OperationalError) as refused, beside.wrap_database_errors:
         psycopg.connect(**params)
     return refused.value
