@@ -10,6 +10,9 @@ def main() -> None:
     try:
         from django.core.exceptions import ImproperlyConfigured
         from django.core.management import execute_from_command_line
+        from django.db import Error as DatabaseError
+
+        from core.database.refusals import in_words
     except ImportError as error:
         raise SystemExit("Django is not installed here. Run `make install` first.") from error
     try:
@@ -19,6 +22,10 @@ def main() -> None:
         if "--traceback" in sys.argv:
             raise
         raise SystemExit(str(error)) from error
+    except DatabaseError as error:
+        if "--traceback" in sys.argv or not (words := in_words(error)):
+            raise
+        raise SystemExit(words) from error
 
 
 if __name__ == "__main__":

@@ -95,10 +95,11 @@ def _as_json(run: DrainRun) -> JsonObject:
     return {**asdict(run), "ratio": run.ratio, "lost": run.lost, "is_equal": run.is_equal}
 
 
-def by_hub(moments: Sequence[Moment]) -> Drained:
+def by_hub(moments: Sequence[Moment], *, processes: int = PROCESSES) -> Drained:
     """Drain an inbox of these events by workers of the hub."""
     _fill(moments)
-    return _drained(moments, manage("worker", "--drain"), env=HUB, gate="webhook_events")
+    commands = [manage("worker", "--drain")] * processes
+    return _drained(moments, commands, env=HUB, gate="webhook_events")
 
 
 def beside_others(moments: Sequence[Moment]) -> float:
@@ -116,7 +117,7 @@ def _by_jobs(moments: Sequence[Moment]) -> Drained:
     command = manage(
         "procrastinate", "worker", "--one-shot", f"--queues={QUEUE}", f"--concurrency={CONCURRENCY}"
     )
-    return _drained(moments, command, env={}, gate="procrastinate_jobs")
+    return _drained(moments, [command] * PROCESSES, env={}, gate="procrastinate_jobs")
 
 
 def _fill(moments: Sequence[Moment]) -> None:
@@ -130,9 +131,11 @@ def _store(moments: Sequence[Moment]) -> None:
         receive_body(body(list(moments[at : at + _IN_ONE_BODY])), everyone)
 
 
-def _drained(moments: Sequence[Moment], command: Sequence[str], *, env: dict[str, str], gate: str) -> Drained:
+def _drained(
+    moments: Sequence[Moment], commands: Sequence[Sequence[str]], *, env: dict[str, str], gate: str
+) -> Drained:
     database.analyse()
-    with running([command] * PROCESSES, env=env) as workers:
+    with running(commands, env=env) as workers:
         seconds = _time(workers, gate)
     ended = WebhookEvent.objects.filter(status__in=(EventStatus.PROCESSED, EventStatus.STALE))
     expected = {(one.order_id, STEPS[-1], one.revision) for one in moments if one.step == len(STEPS) - 1}

@@ -9,6 +9,7 @@ from iikohub.operations.sentry import start_sentry
 class IikohubConfig(SelfRegistering, AppConfig):
     name = "iikohub"
     registers = (
+        "checks",
         "admin.audit_entries",
         "admin.organizations",
         "admin.people",

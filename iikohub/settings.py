@@ -15,6 +15,8 @@ from django.utils.translation import gettext_lazy as _
 from iiko_client.units import MinorUnits, NotMoney, to_minor
 from iikohub.configuration.addresses import base_url, host_names, host_of, origins_of, trusted_origins
 from iikohub.configuration.collectors import check_collector, check_dsn
+from iikohub.configuration.env_file import read_env_file
+from iikohub.configuration.ownership import not_allowed
 from iikohub.configuration.secrets import kept_secret, make_credentials_key, make_secret_key
 from iikohub.operations.logs import LOG_FORMATS, configure_structlog, logging_config
 from iikohub.pages.unfold import UNFOLD  # noqa: F401  # a setting of its own file
@@ -23,7 +25,7 @@ BASE_DIR = Path(__file__).resolve().parent.parent
 DATA_DIR = BASE_DIR / ".data"
 
 env = environ.Env()
-environ.Env.read_env(BASE_DIR / ".env")
+read_env_file(BASE_DIR / ".env")
 
 
 def _whole_number(name: str, default: int, *, lowest: int) -> int:
@@ -127,6 +129,11 @@ CSRF_FAILURE_VIEW = "iikohub.pages.refusals.csrf_failure"
 # The proxy that ends TLS must set this header itself, whatever the client sent (docs/install.md).
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
 SECURE_HTTPS = WEBHOOK_BASE_URL.startswith("https://")
+if DEBUG and SECURE_HTTPS:
+    raise ImproperlyConfigured(
+        "DEBUG=1 shows the hub's settings and its guests to whoever meets an error, and WEBHOOK_BASE_URL is "
+        "a public address. Set DEBUG=0."
+    )
 SESSION_COOKIE_SECURE = SECURE_HTTPS
 CSRF_COOKIE_SECURE = SECURE_HTTPS
 SESSION_COOKIE_HTTPONLY = True
@@ -262,7 +269,8 @@ if DATABASE_URL:
         _database = env.db_url_config(DATABASE_URL)
     except Exception as error:
         raise ImproperlyConfigured(
-            "DATABASE_URL cannot be read. Write it as postgresql://user:password@host:5432/name."
+            "DATABASE_URL cannot be read. Write it as postgresql://user:password@host:5432/name; in a "
+            "password write @ : / ? # % as %40 %3A %2F %3F %23 %25."
         ) from error
     if _database.get("ENGINE") != "django.db.backends.postgresql":
         raise ImproperlyConfigured(
@@ -332,7 +340,10 @@ TIME_ZONE = "UTC"
 
 STATIC_URL = "/static/"
 STATIC_ROOT = DATA_DIR / "static"  # filled by collectstatic where a build step wants it
-STATIC_ROOT.mkdir(parents=True, exist_ok=True)
+try:
+    STATIC_ROOT.mkdir(parents=True, exist_ok=True)
+except PermissionError as error:
+    raise not_allowed(STATIC_ROOT, "made", give=DATA_DIR) from error
 WHITENOISE_USE_FINDERS = True
 WHITENOISE_AUTOREFRESH = DEBUG
 

@@ -22,11 +22,15 @@ def cipher() -> MultiFernet:
     return _cipher(tuple(settings.CREDENTIALS_KEYS))
 
 
+class UnreadableSecret(ImproperlyConfigured):
+    """A stored secret was encrypted with a key that this hub has not, or no longer has."""
+
+
 class EncryptedTextField(models.TextField):  # type: ignore[type-arg]  # not subscriptable at run time
     """A text column whose value is encrypted with the first of ``CREDENTIALS_KEYS``.
 
     Never filter by it: the same text is stored differently each time. The empty string is stored as
-    such. A value that none of the keys decrypts raises ``ImproperlyConfigured``; the ciphertext is never
+    such. A value that none of the keys decrypts raises ``UnreadableSecret``; the ciphertext is never
     returned in place of the text.
     """
 
@@ -43,9 +47,10 @@ class EncryptedTextField(models.TextField):  # type: ignore[type-arg]  # not sub
         try:
             return cipher().decrypt(value.encode()).decode()
         except InvalidToken as error:
-            raise ImproperlyConfigured(
+            raise UnreadableSecret(
                 f"{self.model._meta.db_table}.{self.column} was encrypted with a key that is not in "
-                "CREDENTIALS_KEYS. Put the former key back at the end of the list."
+                "CREDENTIALS_KEYS. Put the former key back at the end of the list; if it is lost for good: "
+                "manage.py rotate_keys --forget-lost."
             ) from error
 
 

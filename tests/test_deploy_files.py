@@ -298,6 +298,6 @@ def test_containers_of_the_hub_write_only_where_they_may(name: str) -> None:
 def test_proxy_waits_for_a_web_server_that_is_well() -> None:
     proxy = services()["proxy"]
 
-    assert proxy["depends_on"] == {"web": {"condition": "service_healthy"}}
+    assert proxy["depends_on"] == {"web": {"condition": "service_healthy", "restart": True}}
     assert proxy["profiles"] == ["proxy"]
     assert "s/127.0.0.1:8000/web:8000/" in proxy["command"][2]

@@ -52,7 +52,12 @@ def run_alone(folder: Path, *command: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, RUNTIME_ALONE, *command],
         cwd=folder,
-        env=clean | {"WEBHOOK_BASE_URL": "https://hub.example.com", "EMBEDDED_POSTGRES_DIR": ""},
+        env=clean
+        | {
+            "WEBHOOK_BASE_URL": "https://hub.example.com",
+            "TRUSTED_PROXIES": "1",
+            "EMBEDDED_POSTGRES_DIR": "",
+        },
         capture_output=True,
         text=True,
         timeout=60,
@@ -84,7 +89,7 @@ def test_versions_are_the_same_for_production_and_development() -> None:
 
 @pytest.mark.process
 def test_hub_passes_its_checks_with_the_runtime_alone(image: Path) -> None:
-    done = run_alone(image, "manage.py", "check", "--deploy")
+    done = run_alone(image, "manage.py", "check", "--deploy", "--fail-level=WARNING")
 
     assert done.returncode == 0, done.stderr
     assert done.stdout.startswith("System check identified no issues")

@@ -8,6 +8,8 @@ from pathlib import Path
 from cryptography.fernet import Fernet
 from django.core.exceptions import ImproperlyConfigured
 
+from iikohub.configuration.ownership import not_allowed
+
 
 def kept_secret(path: Path, make: Callable[[], str]) -> str:
     """Return the secret kept in ``path``, making it once (mode 0600) if there is none.
@@ -16,10 +18,15 @@ def kept_secret(path: Path, make: Callable[[], str]) -> str:
     killed half-way leaves only a temporary file, never half a secret.
 
     Raises:
-        ImproperlyConfigured: the file is there and empty.
+        ImproperlyConfigured: the file is there and empty, or another account's.
     """
-    if path.exists():
-        return _read(path)
+    try:
+        return _read(path) if path.exists() else _make(path, make)
+    except PermissionError as error:
+        raise not_allowed(path, "read" if path.parent.exists() else "made", give=path.parent) from error
+
+
+def _make(path: Path, make: Callable[[], str]) -> str:
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.{secrets.token_hex(4)}")
     descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)

@@ -104,6 +104,7 @@ class Cluster:
         """Return when the server answers: start it, or wait for one that is starting or stopping."""
         if not self.data.exists():
             self._initialise()
+        programs.refuse_anothers(self.data)
         deadline = time.monotonic() + PATIENCE_S
         while (answer := self.ping()) is not Ping.OK:
             if time.monotonic() > deadline:

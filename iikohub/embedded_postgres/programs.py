@@ -93,6 +93,20 @@ def admit_account(owned: Path) -> None:
         logger.warning("embedded_postgres.folders_opened", extra={"folders": opened, "reason": reason})
 
 
+def refuse_anothers(data: Path) -> None:
+    """Raise, as root, for data of an ordinary account: they would be of no use to it afterwards."""
+    ours = account()
+    owner = data.stat().st_uid
+    if ours is None or owner in {os.geteuid(), ours.pw_uid}:
+        return
+    with contextlib.suppress(KeyError):
+        name = pwd.getpwuid(owner).pw_name
+        raise EmbeddedPostgresError(
+            f"The embedded PostgreSQL in {data} is that of {name}, and this process runs as root. Run it as "
+            f"that account: sudo -u {name} .venv/bin/python manage.py …"
+        )
+
+
 def _open_to_pass(folder: Path) -> bool:
     """Let everybody pass through ``folder`` without listing it; return whether that was a change."""
     mode = folder.stat().st_mode

@@ -5,9 +5,9 @@ Unset it is gunicorn, as ``gunicorn iikohub.wsgi`` starts it. When to take which
 
 import os
 import sys
-from pathlib import Path
+from importlib import import_module
 
-import environ
+from django.core.exceptions import ImproperlyConfigured
 
 SERVERS = {
     "gunicorn": ("gunicorn", "iikohub.wsgi"),
@@ -17,8 +17,16 @@ SERVERS = {
 
 
 def main() -> None:
-    """Become the server. Raises ``SystemExit`` for a name that is none of ``SERVERS``."""
-    environ.Env.read_env(Path(__file__).resolve().parents[2] / ".env")
+    """Become the server.
+
+    Raises:
+        SystemExit: the name is none of ``SERVERS``, or the settings are wrong: each process of the server
+            would say so in a traceback of its own.
+    """
+    try:
+        import_module("iikohub.settings")  # reads .env, too
+    except ImproperlyConfigured as error:
+        raise SystemExit(str(error)) from error
     server = os.environ.get("SERVER") or "gunicorn"
     if server not in SERVERS:
         raise SystemExit(f"SERVER={server} is not known. Set it to {' or '.join(SERVERS)}.")

@@ -15,6 +15,7 @@ from django.views import defaults
 
 from core.api.errors import DatabaseAway, is_database_away
 from iikohub.configuration.addresses import DEFAULT_PORTS
+from organizations.fields import UnreadableSecret
 
 logger = structlog.stdlib.get_logger(__name__)
 
@@ -36,8 +37,11 @@ def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
-    """Say that the database is away, where that is the reason; 500 for every other."""
-    if is_database_away(sys.exc_info()[1]):
+    """Say that the database is away, or that the keys are another hub's; 500 for every other reason."""
+    error = sys.exc_info()[1]
+    if isinstance(error, UnreadableSecret):
+        return HttpResponse(render_to_string("500_keys.html", {"error": str(error)}), status=500)
+    if is_database_away(error):
         # Without the request: what its context holds may be read from the database.
         response = HttpResponse(render_to_string("503.html"), status=503)
         response.headers["Retry-After"] = str(DatabaseAway.wait)

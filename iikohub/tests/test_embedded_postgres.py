@@ -351,6 +351,19 @@ def test_root_learns_once_which_folders_were_opened(tmp_path: Path) -> None:
     assert second[1] == ""
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root has to open folders for another user")
+def test_root_leaves_the_data_of_an_ordinary_account_alone(tmp_path: Path) -> None:
+    version = tmp_path / "postgres" / "data" / "PG_VERSION"
+    version.parent.mkdir(parents=True)
+    version.write_text("18\n")
+    shutil.chown(version.parent, "nobody")
+
+    said = complaint(tmp_path / "postgres")
+
+    assert "is that of nobody, and this process runs as root" in said
+    assert version.parent.owner() == "nobody"
+
+
 def asked_once(folder: Path) -> tuple[int, str]:
     """Let a process connect once; returns its code and what it complained of."""
     with TemporaryFile("w+") as complaints:

@@ -8,6 +8,7 @@ from django.apps import apps
 from django.contrib.auth.models import User
 from django.core.management import CommandError, call_command
 from django.db import connection
+from django.test import Client
 from django.utils import timezone
 from pytest_django import Settings
 
@@ -70,6 +71,32 @@ def test_what_no_key_opens_is_told_and_left(settings: Settings) -> None:
 
     assert stored() == before
     assert WebhookConfig.objects.get().auth_token == "fresh"
+
+
+def test_what_is_lost_for_good_is_told_on_the_page_and_can_be_entered_again(
+    client: Client, settings: Settings
+) -> None:
+    client.raise_request_exception = False
+    client.force_login(User.objects.create_superuser("boss"), backend="iikohub.sign_in.gate.PeopleBackend")
+    settings.CREDENTIALS_KEYS = [Fernet.generate_key().decode()]
+    pages = [
+        "/admin/",
+        "/admin/first-steps/",
+        "/admin/organizations/apilogin/",
+        "/admin/webhooks/webhookconfig/",
+    ]
+
+    before = [client.get(page, headers={"Accept-Language": "en"}) for page in pages]
+    done = rotate("--forget-lost")
+    after = [client.get(page).status_code for page in pages]
+
+    assert [page.status_code for page in before] == [500] * 4
+    assert all("manage.py rotate_keys --forget-lost" in page.content.decode() for page in before)
+    assert done[-2].startswith("Of what no key opened: enter API logins")
+    assert after == [200] * 4
+    assert ApiLogin.objects.get().api_login == ""
+    assert len(WebhookConfig.objects.get().auth_token) == 32
+    assert rotate()[-1] == "Done. Everything opens with the first key: the others may go."
 
 
 def ciphertexts() -> dict[str, list[str]]:

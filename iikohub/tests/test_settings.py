@@ -17,7 +17,14 @@ NOT_POSTGRESQL = (
     "DATABASE_URL must name a PostgreSQL database (postgresql://user:password@host:5432/name); "
     "the hub uses no other. Unset it to use the embedded server."
 )
-UNREADABLE_URL = "DATABASE_URL cannot be read. Write it as postgresql://user:password@host:5432/name."
+UNREADABLE_URL = (
+    "DATABASE_URL cannot be read. Write it as postgresql://user:password@host:5432/name; in a password "
+    "write @ : / ? # % as %40 %3A %2F %3F %23 %25."
+)
+PUBLIC_DEBUG = (
+    "DEBUG=1 shows the hub's settings and its guests to whoever meets an error, and WEBHOOK_BASE_URL is a "
+    "public address. Set DEBUG=0."
+)
 BAD_KEYS = (
     "CREDENTIALS_KEYS must be Fernet keys (32 bytes, URL-safe base64), separated by commas. Make one: "
     'python -c "from cryptography.fernet import Fernet; print(Fernet.generate_key().decode())"'
@@ -144,6 +151,7 @@ def test_flags_are_read_in_any_usual_way(text: str, value: bool) -> None:
         ({"DATABASE_URL": "mysql://u:p@h/n"}, NOT_POSTGRESQL),
         ({"DATABASE_URL": "db.example.org"}, NOT_POSTGRESQL),
         ({"DATABASE_URL": "postgresql://u:p@host:port/name"}, UNREADABLE_URL),
+        ({"DATABASE_URL": "postgresql://u:a/b@host:5432/name"}, UNREADABLE_URL),
         (
             {"WEBHOOK_MAX_BODY_BYTES": "5MB"},
             "WEBHOOK_MAX_BODY_BYTES must be a whole number of at least 1, not '5MB'.",
@@ -164,6 +172,13 @@ def test_flags_are_read_in_any_usual_way(text: str, value: bool) -> None:
 )
 def test_what_is_wrong_is_said_in_a_sentence(environment: dict[str, str], sentence: str) -> None:
     assert complaint(**environment) == f"django.core.exceptions.ImproperlyConfigured: {sentence}"
+
+
+def test_errors_are_shown_to_nobody_at_a_public_address() -> None:
+    said = complaint(DEBUG="1", WEBHOOK_BASE_URL="https://hub.example.com")
+
+    assert said == f"django.core.exceptions.ImproperlyConfigured: {PUBLIC_DEBUG}"
+    assert settings(DEBUG="1", WEBHOOK_BASE_URL="http://127.0.0.1:8000")["DEBUG"] is True
 
 
 def test_complaint_does_not_show_the_password() -> None:
@@ -204,10 +219,19 @@ def test_half_a_credential_for_iiko_stops_the_start(environment: dict[str, str],
     assert complaint(**environment).endswith(sentence)
 
 
-@pytest.mark.parametrize("command", [["worker", "--drain"], ["check"], ["demo", "--port", "8000"]])
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["manage.py", "worker", "--drain"],
+        ["manage.py", "check"],
+        ["manage.py", "demo", "--port", "8000"],
+        ["-m", "iikohub.operations.web_server"],
+    ],
+    ids=lambda command: command[1],
+)
 def test_command_says_what_is_wrong_in_the_settings_and_nothing_else(command: list[str]) -> None:
     done = subprocess.run(
-        [sys.executable, "manage.py", *command],
+        [sys.executable, *command],
         cwd=ROOT,
         env=os.environ | {"WEBHOOK_AUTO_REGISTER": "maybe"},
         capture_output=True,

@@ -10,6 +10,7 @@ import structlog
 from django.db import DatabaseError, InterfaceError, connection, transaction
 from psycopg import errors
 
+from core.database.refusals import connection_refusal
 from iiko_client.models.events import Envelope
 from webhooks.models.inbox import EventFormat
 from webhooks.receiving.database_watch import ANSWER_WITHIN_S, database_watch
@@ -65,6 +66,8 @@ def why(error: Exception) -> str:
     for kind, reason in _REASONS:
         if isinstance(cause, kind):
             return reason
+    if refused := connection_refusal(error):
+        return refused.reason
     state = getattr(cause, "sqlstate", None)
     # Class 08 and no state at all: the connection, not the statement.
     return f"the database refuses to store (SQLSTATE {state})" if state and state[:2] != "08" else _NO_ANSWER

@@ -23,6 +23,7 @@ from bench import (
     outbound,
     reconcile,
     report,
+    scaling,
     search,
     soak,
 )
@@ -32,6 +33,7 @@ from iikohub.operations.web_server import SERVERS
 PARTS = {
     "ingest": ingest.section,
     "drain": drain.section,
+    "scaling": scaling.section,
     "latency": latency.section,
     "reconcile": reconcile.section,
     "loyalty": loyalty.section,

@@ -15,23 +15,35 @@ class Command(AuditedCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--dry-run", action="store_true", help="only count what would be done")
+        parser.add_argument(
+            "--forget-lost",
+            action="store_true",
+            help="replace what none of the keys opens, so that API logins can be entered again",
+        )
 
-    def handle(self, *_: object, dry_run: bool, **__: object) -> None:
-        rotated = unreadable = 0
-        for done in rotate_keys(dry_run=dry_run):
-            rotated += done.rotated
-            unreadable += done.unreadable
-            if done.rotated and not dry_run:
-                record("keys_rotated", subject_text=done.name, after={"rotated": done.rotated})
+    def handle(self, *_: object, dry_run: bool, forget_lost: bool, **__: object) -> None:
+        left = forgotten = 0
+        for done in rotate_keys(dry_run=dry_run, forgets_lost=forget_lost):
+            left += done.unreadable - done.forgotten
+            forgotten += done.forgotten
+            changed = {"rotated": done.rotated} | ({"forgotten": done.forgotten} if forget_lost else {})
+            if any(changed.values()) and not dry_run:
+                record("keys_rotated", subject_text=done.name, after=changed)
             words = "to be encrypted again" if dry_run else "encrypted again"
             lost = f", {done.unreadable} that no key opens" if done.unreadable else ""
             self.stdout.write(
                 f"{done.name}: {done.current} with the newest key, {done.rotated} {words}{lost}"
             )
-        if unreadable:
+        if left:
             raise CommandError(
-                f"{unreadable} values are opened by none of CREDENTIALS_KEYS and stay as they are. Put the "
-                "key they were written with back at the end of the list, or enter those tokens again."
+                f"{left} values are opened by none of CREDENTIALS_KEYS and stay as they are. Put the key "
+                "they were written with back at the end of the list; if it is lost for good: --forget-lost."
+            )
+        if forgotten:
+            self.stdout.write(
+                "Of what no key opened: enter API logins and addresses again, register the webhooks again, "
+                "give receivers of outbound webhooks a new secret, and take two-step sign-in off those who "
+                "had it."
             )
         if dry_run:
             self.stdout.write("Nothing was written: this was a dry run.")
