@@ -195,6 +195,10 @@ def _set_names_free(cursor: CursorWrapper, table: str) -> None:
 
 class Migration(migrations.Migration):
     dependencies = [("webhooks", "0014_index_traces")]
+    needs_stop = (
+        "The table of events is divided by month. The version before cannot store events in it, and its "
+        "indexes are built anew meanwhile."
+    )
 
     operations = [
         # First, so that both ways see the model as it was before.
