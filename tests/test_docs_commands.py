@@ -32,8 +32,7 @@ def code_of(page: Path) -> str:
 @cache
 def options_of(command: str) -> frozenset[str]:
     app = get_commands()[command]
-    loaded = load_command_class(app, command) if isinstance(app, str) else app
-    return frozenset(_options(loaded.create_parser("manage.py", command)))
+    return frozenset(_options(load_command_class(app, command).create_parser("manage.py", command)))
 
 
 def _options(parser: argparse.ArgumentParser) -> set[str]:

@@ -40,6 +40,7 @@ def test_inbox_migrates_forward_and_back_with_every_row() -> None:
     assert [row["dedup_key"] for row in before] == ["one", "two", "ahead"]
     assert after == before
     # What the months took meanwhile goes back along.
+    assert new is not None
     assert (repeat, new, counted) == (None, before[-1]["id"] + 2, before[0]["duplicates"] + 1)
     assert without_counts(back[:3]) == without_counts(before)
     assert back[3]["dedup_key"] == "three"
@@ -64,7 +65,7 @@ def fill() -> None:
     old.get_model("webhooks.WebhookEvent").objects.filter(pk=ahead.pk).update(received_at=AHEAD)
 
 
-def select(statement: str, *parameters: object) -> list[Any]:
+def select(statement: str, *parameters: str) -> list[Any]:
     with connection.cursor() as cursor:
         cursor.execute(statement, parameters)
         return [row[0] for row in cursor.fetchall()]

@@ -294,7 +294,7 @@ def _linked_description() -> Any:  # untyped, as its generator is
 def _seeded(what: T, name: str) -> T:
     """Give a search of ``make fuzz`` its own seed, whatever else is searched in the same process."""
     if EXAMPLES:
-        seed(f"{SEED} {name}")(what)  # type: ignore[arg-type]  # a state machine takes one, too
+        seed(f"{SEED} {name}")(what)  # type: ignore[type-var]  # a state machine takes one, too
     return what
 
 

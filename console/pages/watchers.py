@@ -24,7 +24,8 @@ from core.database import db_clock
 _MOST = 1_000
 """Sessions kept in one process; those that did not ask for longest go first."""
 
-_VERSIONS = "string_agg(xmin::text || ctid::text, ' ' ORDER BY ctid)"  # core.database.row_versions
+_VERSION = "xmin::text || ctid::text"  # core.database.row_versions
+_VERSIONS = f"string_agg({_VERSION}, ' ' ORDER BY ctid)"
 _IN_GROUPS = "group_id IN (SELECT group_id FROM auth_user_groups WHERE user_id = %(user)s)"
 # Which rows of each table ``frame_for`` and Django's signing in read; a session that is over is none.
 _decided_by = {
@@ -47,19 +48,6 @@ def also_decided_by(tables: Mapping[str, str]) -> None:
     """
     _decided_by.update(tables)
 
-
-# The same tables, whole: of everybody.
-_DECIDE_FOR_ALL = (
-    *("auth_user", "auth_user_user_permissions", "auth_user_groups", "auth_group_permissions"),
-    *("second_factors", "two_step_groups", "sign_outs", "restaurant_access"),
-    *("restaurant_access_organizations", "console_restaurants", "organizations"),
-)
-_ALL = ", ".join(f"(SELECT {_VERSIONS_OF_ALL} FROM {table})" for table in _DECIDE_FOR_ALL)  # noqa: S608
-_WHAT_DECIDES = f"""
-SELECT md5(ARRAY[{_ALL}]::text), ARRAY(
-    SELECT ARRAY[session_key, {_VERSION}] FROM django_session
-    WHERE session_key = ANY(%(sessions)s) AND expire_date > clock_timestamp())
-"""  # noqa: S608  # constants
 
 Versions = list[str | None]
 
@@ -121,9 +109,23 @@ def _look() -> _Look:
     with _lock:
         sessions = list(_kept)
     with connection.cursor() as cursor:
-        cursor.execute(_WHAT_DECIDES, {"sessions": sessions})
+        cursor.execute(_what_decides(), {"sessions": sessions})
         checksum, versions = cursor.fetchone()
     return _Look(checksum, dict(versions))
+
+
+def _what_decides() -> str:
+    """Return the question for a checksum of the same tables, whole, and for the versions of sessions."""
+    tables = ", ".join(
+        f"(SELECT {_VERSIONS} FROM {table})"  # noqa: S608  # names of our tables
+        for table in _decided_by
+        if table != "django_session"
+    )
+    return (
+        f"SELECT md5(ARRAY[{tables}]::text), ARRAY("  # noqa: S608  # the same
+        f" SELECT ARRAY[session_key, {_VERSION}] FROM django_session"
+        " WHERE session_key = ANY(%(sessions)s) AND expire_date > clock_timestamp())"
+    )
 
 
 def _read(request: HttpRequest, session: str) -> Watcher | None:

@@ -141,6 +141,7 @@ def test_event_that_confirms_a_command_keeps_its_own_trace(acting: Acting) -> No
     _order, of_webhook = at_the_door(lambda: acting.has(status="OnWay"))
     command.refresh_from_db()
 
+    assert command.confirmed_event_id is not None
     event = WebhookEvent.objects.get(pk=command.confirmed_event_id)
     assert (command.state, command.trace_id, event.trace_id) == ("confirmed", UUID(own), UUID(of_webhook))
 

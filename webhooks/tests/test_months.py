@@ -50,10 +50,11 @@ def check_now() -> None:
     connection.check_constraints()
 
 
-def select(statement: str, *parameters: object) -> list[tuple[Any, ...]]:
+def select(statement: str, *parameters: str | int | datetime) -> list[tuple[Any, ...]]:
     with connection.cursor() as cursor:
         cursor.execute(statement, parameters)
-        return cursor.fetchall()
+        rows: list[tuple[Any, ...]] = cursor.fetchall()
+    return rows
 
 
 def partition_of(pk: int) -> str:
