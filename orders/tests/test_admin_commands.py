@@ -1284,7 +1284,8 @@ class TestGroupsMigration:
 
         self.migration.delete_groups(django_apps, self.editor)
 
-        assert list(Group.objects.values_list("name", flat=True)) == ["Ours"]
+        # The other one is made by a later migration of another app.
+        assert list(Group.objects.order_by("name").values_list("name", flat=True)) == ["Analyst", "Ours"]
 
 
 def test_every_kind_has_its_action() -> None:

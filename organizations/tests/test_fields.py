@@ -94,7 +94,8 @@ def test_unknown_key_is_an_error_in_words_and_never_the_ciphertext(settings: Set
     with pytest.raises(
         ImproperlyConfigured,
         match=r"^webhook_configs\.auth_token was encrypted with a key that is not in CREDENTIALS_KEYS\. "
-        r"Put the former key back at the end of the list\.$",
+        r"Put the former key back at the end of the list; "
+        r"if it is lost for good: manage\.py rotate_keys --forget-lost\.$",
     ):
         WebhookConfig.objects.get()
 
