@@ -16,7 +16,7 @@ pytestmark = pytest.mark.django_db
 ORDERS = ("3c5e7a91-b2d4-4f60-8172-93a4b5c6d7e8", "aaaaaaaa-b2d4-4f60-8172-93a4b5c6d7e8")
 
 EXAMPLES = examples(20, search=1000)  # each delivers its messages twice
-OURS = {"id", "created_at", "updated_at", "field_precedence"}
+OURS = {"id", "created_at", "updated_at", "field_precedence", "trace_id"}
 
 optional_fields = st.sets(
     st.sampled_from(
