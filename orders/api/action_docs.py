@@ -55,6 +55,7 @@ _COMMAND = {
     "state": "pending",
     "params": {"status": "OnWay", "delivered_at": None},
     "correlation_id": "",
+    "trace_id": "019cec9d1e1c7a41b5f2c6d80394e7aa",
     "error": None,
     "confirmed_by": "",
     "requested_by": "API: shop",
