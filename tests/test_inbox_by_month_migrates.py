@@ -12,7 +12,7 @@ from tests.test_renamed_columns import insert, migrate
 
 pytestmark = [pytest.mark.long, pytest.mark.django_db(transaction=True)]
 
-BEFORE = {"webhooks": "0013_rename_labels"}
+BEFORE = {"webhooks": "0014_index_traces"}
 AFTER = {"webhooks": "0015_part_events_by_month"}
 MOMENT = datetime(2026, 4, 5, 6, 7, 8, 901234, tzinfo=UTC)
 AHEAD = datetime.now(UTC) + timedelta(days=365 * 3)
