@@ -68,7 +68,9 @@ class Readiness:
         """Return what is wrong, or nothing."""
         with self._lock:
             if time.monotonic() - self._looked_at >= _LOOK_EVERY_S:
-                self._reason = _missing_migrations() or why_nothing_can_be_stored()
+                # One budget for both questions, which each have one of their own.
+                with database_watch.within(ANSWER_WITHIN_S):
+                    self._reason = _missing_migrations() or why_nothing_can_be_stored()
                 self._looked_at = time.monotonic()
             return self._reason
 

@@ -1,6 +1,7 @@
 """What the machine that watches the hub reads, and the headers of pages."""
 
 import os
+import time
 import urllib.request
 from collections.abc import Iterator
 from datetime import timedelta
@@ -17,11 +18,13 @@ from pytest_django import DjangoAssertNumQueries
 
 from core.database import db_clock
 from core.tests.test_db_clock import machine_off_by
+from iikohub.operations import health
 from iikohub.operations.health import readiness
 from organizations.models.clock_skews import ClockSkew
 from tests.builders import RECEIVE_URL, cloud_event, drain, inbox, make_organization, post
 from tests.hub_process import Hub, running_hub
 from webhooks.models.inbox import WebhookEvent
+from webhooks.receiving.database_watch import ANSWER_WITHIN_S, database_watch
 
 
 def unreachable(error: Exception) -> Any:
@@ -166,6 +169,24 @@ def full_disk() -> OperationalError:
     error = OperationalError("could not extend file")
     error.__cause__ = psycopg.errors.DiskFull("could not extend file")
     return error
+
+
+@pytest.mark.django_db
+def test_both_questions_of_readyz_share_four_seconds(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    left: list[float] = []
+
+    def ask() -> str:
+        with database_watch.within(ANSWER_WITHIN_S):
+            left.append(database_watch.left_s())
+            time.sleep(0.05)
+        return ""
+
+    monkeypatch.setattr(health, "_missing_migrations", ask)
+    monkeypatch.setattr(health, "why_nothing_can_be_stored", ask)
+
+    assert client.get("/readyz").status_code == 200
+    assert left[0] <= 4
+    assert left[1] <= left[0] - 0.05
 
 
 @pytest.mark.django_db
