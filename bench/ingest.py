@@ -9,9 +9,8 @@ import re
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from functools import partial
 from pathlib import Path
 
 from django.db import connection
@@ -21,7 +20,7 @@ from bench.__main__ import PROJECT
 from bench.bodies import ORGANIZATION_ID, Moment, body
 from bench.load import LoadResult
 from bench.processes import ProcessFailed, family, free_port, processor_s, serving
-from bench.report import HUNDREDTHS, MS, Comparison, JsonObject, Length, Row, Section
+from bench.report import HUNDREDTHS, MS, Comparison, JsonObject, Length, Row, Section, rows_of_each
 from iikohub.embedded_postgres.programs import BINARIES
 
 CONNECTIONS = 64
@@ -82,7 +81,7 @@ def section(length: Length) -> Section:
         f"{CONNECTIONS} connections of {'wrk' if wrk.program() else 'a client in Python (wrk is not here)'}, "
         f"pgbench with {PGBENCH_CLIENTS} clients, {seconds} s each, servers in turns"
     )
-    found = Section.of("ingest", how, runs, _rows(length.servers), _as_json)
+    found = Section.of("ingest", how, runs, rows_of_each(length.servers, _ROWS), _as_json)
     each = [one for turns in runs for one in turns.values()]
     found.comparisons = [
         Comparison(f"{server}: ratio at least {goal}", found.medians[f"{server}: ratio"] >= goal, is_goal)
@@ -106,16 +105,6 @@ _ROWS: tuple[Row[IngestRun], ...] = (
     Row("errors", lambda run: sum(run.load.errors.values())),
     Row("lost", lambda run: run.lost),
 )
-
-
-def _rows(servers: Sequence[str]) -> Iterator[Row[Turns]]:
-    for server in servers:
-        for row in _ROWS:
-            yield Row(f"{server}: {row.name}", partial(_of, server=server, row=row), row.show)
-
-
-def _of(turns: Turns, *, server: str, row: Row[IngestRun]) -> float:
-    return row.value(turns[server])
 
 
 def _as_json(turns: Turns) -> JsonObject:

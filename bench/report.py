@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 import os
 import platform
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from statistics import median
 from typing import Generic, TypeVar
@@ -41,6 +42,17 @@ class Row(Generic[Run]):
     name: str
     value: Callable[[Run], float]
     show: str = WHOLE
+
+
+def rows_of_each(servers: Sequence[str], rows: Sequence[Row[Run]]) -> Iterator[Row[Mapping[str, Run]]]:
+    """Name the rows of each server, where a run measures all of them in turns."""
+    for server in servers:
+        for row in rows:
+            yield Row(f"{server}: {row.name}", partial(_of, server=server, row=row), row.show)
+
+
+def _of(turns: Mapping[str, Run], *, server: str, row: Row[Run]) -> float:
+    return row.value(turns[server])
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,10 +7,9 @@ the database connections that are open. Flat is what has in its last fifth no mo
 
 import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
-from functools import partial
 from pathlib import Path
 from statistics import median
 
@@ -21,7 +20,18 @@ from bench.hub_api import HubApi
 from bench.ingest import send
 from bench.many_rows import say
 from bench.processes import HUB, Running, family, free_port, manage, running, serving, wait_for
-from bench.report import HUNDREDTHS, MS, SECONDS, TENTHS, Comparison, JsonObject, Length, Row, Section
+from bench.report import (
+    HUNDREDTHS,
+    MS,
+    SECONDS,
+    TENTHS,
+    Comparison,
+    JsonObject,
+    Length,
+    Row,
+    Section,
+    rows_of_each,
+)
 from webhooks.models.inbox import WebhookEvent
 
 EVENTS = 100_000
@@ -74,7 +84,9 @@ Turns = Mapping[str, Soaked]
 def section(length: Length) -> Section:
     events = length.events or (5_000 if length.quick else EVENTS)
     run = {server: _soak(server, events, length) for server in length.servers}
-    found = Section.of("soak", f"{events} events by each server", [run], _rows(length.servers), _as_json)
+    found = Section.of(
+        "soak", f"{events} events by each server", [run], rows_of_each(length.servers, _ROWS), _as_json
+    )
     for server, soaked in run.items():
         found.comparisons += [
             Comparison(f"{server}: memory of {name} flat", soaked.growth(f"{name}_mb") <= MOST_GROWTH)
@@ -97,16 +109,6 @@ _ROWS: tuple[Row[Soaked], ...] = (
     Row("lost", lambda soaked: soaked.lost),
     Row("took", lambda soaked: soaked.seconds, SECONDS),
 )
-
-
-def _rows(servers: Sequence[str]) -> Iterator[Row[Turns]]:
-    for server in servers:
-        for row in _ROWS:
-            yield Row(f"{server}: {row.name}", partial(_of, server=server, row=row), row.show)
-
-
-def _of(turns: Turns, *, server: str, row: Row[Soaked]) -> float:
-    return row.value(turns[server])
 
 
 def _as_json(turns: Turns) -> JsonObject:
