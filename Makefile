@@ -3,7 +3,7 @@
 .NOTPARALLEL:
 # What some tests compare with; it lies beside the project, where it lies at all.
 VENDOR_DOCUMENT := ../shared/iiko/cloud-openapi.json
-.PHONY: help install run audit test test-prepare test-fast test-vendor fuzz chaos check check-static bench docs lock messages clean
+.PHONY: help install run audit test test-rerun test-prepare test-fast test-vendor fuzz chaos check check-static bench docs lock messages clean
 
 # Compiled files are kept, else each of the many processes that tests start compiles everything anew.
 export PYTHONDONTWRITEBYTECODE :=
@@ -52,6 +52,9 @@ WORKERS ?= $(shell $(BIN)/python -c 'import os; print(os.cpu_count() + 1)' 2>/de
 
 test: install ## Run the tests: make test [ARGS="-k inbox"]
 	$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup $(ARGS)
+
+test-rerun: install ## After `make test`: run what failed of the tests with processes once more, one after the other
+	$(BIN)/python -m tests.rerun_failed
 
 test-prepare: install ## Compile the tests and migrate their databases, which the workers of the first run would do at once
 	$(BIN)/python -m tests.database

@@ -15,12 +15,13 @@ import pytest
 
 from bench.processes import free_port
 from bench.sandbox_control import SandboxControl, arguments
-from tests.hub_process import Hub, running_hub, wait_until
+from tests.hub_process import PATIENCE_S, Hub, running_hub, wait_until
 
 pytestmark = [pytest.mark.process, pytest.mark.xdist_group("acting")]
 
 TOKEN = "token-of-the-sandbox"
-FAST, CALM = 300.0, 20.0
+FAST, CALM, STILL = 300.0, 20.0, 2.0
+"""Speeds of the sandbox; at the lowest an order stays as it is for long enough to act on it."""
 IN_THE_KITCHEN = ("CookingStarted", "CookingCompleted")
 ON_WAY = {"status": "OnWay"}
 CHANGED_MEANWHILE = {"OrderStatusChangedInIikoFront", "order_closed", "order_cancelled"}
@@ -72,7 +73,7 @@ def iiko(hub: Hub, sandbox_port: int) -> SandboxControl:
     for _ in range(4):
         control.create_orders(6)
         time.sleep(0.7)
-    control._ask("clock", {"speed": CALM})
+    control.set_speed(CALM)
     return control
 
 
@@ -103,37 +104,58 @@ def details(hub: Hub) -> list[dict[str, Any]]:
 
 
 def allowing(
-    hub: Hub, action: str, *, used: set[int], with_courier: bool = False, **wanted: tuple[Any, ...]
+    hub: Hub,
+    iiko: SandboxControl,
+    action: str,
+    *,
+    used: set[int],
+    with_courier: bool = False,
+    **wanted: tuple[Any, ...],
 ) -> dict[str, Any]:
     """Find an order on which nobody acted yet, that allows an action (a status or the address's last part).
 
+    From then on the sandbox is slow, so that no restaurant moves the order on before the hub acts.
     One to cancel is in the kitchen already: whether the POS wants a removal type must not change on the way.
     """
     if action == "cancel":
         wanted.setdefault("status", IN_THE_KITCHEN)
-    found: list[dict[str, Any]] = []
 
-    def look() -> bool:
-        found[:] = [
-            order
-            for order in details(hub)
-            if order["id"] not in used
-            and (order["courier_id"] is not None or not with_courier)
+    def fits(order: dict[str, Any]) -> bool:
+        return (
+            (order["courier_id"] is not None or not with_courier)
             and all(order[name] in values for name, values in wanted.items())
             and any(
                 one["allowed"] and action in (one["status"], one["action"])
                 for one in order["allowed_actions"]
             )
-        ]
+        )
+
+    def is_as_known(order: dict[str, Any]) -> bool:
+        """Whether the hub knows the order as it is, now that it no longer changes."""
+        courier = (truth(iiko, order)["courierInfo"] or {}).get("courier", {}).get("id")
+        return (truth(iiko, order)["status"], courier) == (order["status"], order["courier_id"])
+
+    found: list[dict[str, Any]] = []
+
+    def look() -> bool:
+        fitting = [order for order in details(hub) if order["id"] not in used and fits(order)]
+        if fitting:
+            iiko.set_speed(STILL)
+            now = [hub.get(f"/api/v1/orders/{order['id']}") for order in fitting]
+            found[:] = [order for order in now if fits(order) and is_as_known(order)]
+        if not found:
+            iiko.set_speed(CALM)
         return bool(found)
 
-    wait_until(look, seconds=60)
-    used.add(found[0]["id"])
-    return found[0]
+    wait_until(look)
+    latest: dict[str, Any] = max(found, key=lambda order: order["updated_at"])
+    used.add(latest["id"])
+    return latest
 
 
 def act(
     hub: Hub,
+    iiko: SandboxControl,
     action: str,
     body_of: Callable[[dict[str, Any]], dict[str, Any]],
     *,
@@ -147,7 +169,7 @@ def act(
     The restaurants of the sandbox go on working: an order that changed meanwhile is left to them.
     """
     for _ in range(5):
-        order = allowing(hub, allows or action, used=used)
+        order = allowing(hub, iiko, allows or action, used=used)
         body = body_of(order)
         command = ask(hub, order["id"], action, body)
         if "errors" in command:
@@ -169,7 +191,7 @@ def changed_meanwhile(command: dict[str, Any]) -> bool:
 def ended(hub: Hub, command: dict[str, Any]) -> dict[str, Any]:
     """Wait for the command's end and return it."""
     path = f"/api/v1/commands/{command['id']}"
-    wait_until(lambda: hub.get(path)["finished_at"] is not None, seconds=90)
+    wait_until(lambda: hub.get(path)["finished_at"] is not None)
     end: dict[str, Any] = hub.get(path)
     return end
 
@@ -208,13 +230,21 @@ def test_five_kinds_of_actions_end_as_iiko_has_them(hub: Hub, iiko: SandboxContr
         return {"payments": [{"paymentTypeKind": "Cash", "sum": str(amount)}]}
 
     # First, while there are orders in the kitchen: the restaurants of the sandbox go on working.
-    cancelled = act(hub, "cancel", lambda _: {"cancel_reason": "Гость передумал"}, used=used, carried=carried)
+    cancelled = act(
+        hub, iiko, "cancel", lambda _: {"cancel_reason": "Гость передумал"}, used=used, carried=carried
+    )
     done = [
-        act(hub, "assign-courier", courier_of, used=used, carried=carried),
-        act(hub, "update-payment", cash_for, used=used, carried=carried),
-        act(hub, "update-status", lambda _: ON_WAY, used=used, carried=carried, allows="OnWay"),
+        act(hub, iiko, "assign-courier", courier_of, used=used, carried=carried),
+        act(hub, iiko, "update-payment", cash_for, used=used, carried=carried),
+        act(hub, iiko, "update-status", lambda _: ON_WAY, used=used, carried=carried, allows="OnWay"),
         act(
-            hub, "update-status", lambda _: {"status": "Closed"}, used=used, carried=carried, allows="Closed"
+            hub,
+            iiko,
+            "update-status",
+            lambda _: {"status": "Closed"},
+            used=used,
+            carried=carried,
+            allows="Closed",
         ),
         cancelled,
     ]
@@ -274,7 +304,7 @@ def test_courier_goes_by_the_call_that_the_pos_knows(
 ) -> None:
     iiko.create_orders(10)
     where = restaurants(hub, is_new=is_new)
-    order = allowing(hub, "assign-courier", used=set(), organization_id=where)
+    order = allowing(hub, iiko, "assign-courier", used=set(), organization_id=where)
     before = sent(iiko)
     wanted = another_courier(hub, order)
 
@@ -293,7 +323,7 @@ def test_courier_is_taken_off_where_the_pos_can(hub: Hub, iiko: SandboxControl) 
     # Nobody else puts a courier on one that is on its way.
     where = restaurants(hub, is_new=True)
     new = allowing(
-        hub, "assign-courier", used=set(), with_courier=True, organization_id=where, status=("OnWay",)
+        hub, iiko, "assign-courier", used=set(), with_courier=True, organization_id=where, status=("OnWay",)
     )
 
     end = ended(hub, ask(hub, new["id"], "assign-courier", {"courier_id": None}))
@@ -312,7 +342,7 @@ def test_payment_taken_outside_is_money_for_iiko(hub: Hub, iiko: SandboxControl)
 
     used: set[int] = set()
     for _ in range(4):  # the control POS may post the guest's own payment first, and refuse
-        order, body, end = act(hub, "update-payment", paid, used=used)
+        order, body, end = act(hub, iiko, "update-payment", paid, used=used)
         if end["state"] == "confirmed":
             break
 
@@ -333,7 +363,7 @@ def test_answer_lost_after_the_effect_is_found_in_the_order(
     hub: Hub, iiko: SandboxControl, fault: str
 ) -> None:
     iiko.create_orders(4)
-    order = allowing(hub, "cancel", used=set())
+    order = allowing(hub, iiko, "cancel", used=set())
     before = sent(iiko).get("deliveries/cancel", 0)
     iiko.set_faults(f"{fault}=1@deliveries/cancelx1")
 
@@ -350,7 +380,7 @@ def test_command_waits_for_a_pos_that_is_offline(hub: Hub, iiko: SandboxControl)
     used: set[int] = set()
     for _ in range(3):  # its kitchen may be done with the order meanwhile
         iiko.create_orders(8)
-        order = allowing(hub, "cancel", used=used)
+        order = allowing(hub, iiko, "cancel", used=used)
         terminal_group = {"organization_id": order["organization_id"]}
         iiko._ask("till", terminal_group | {"online": False})
 
@@ -371,16 +401,16 @@ def test_worker_killed_between_sending_and_recording(hub: Hub, iiko: SandboxCont
     iiko.create_orders(8)
     worker = hub.processes[-1]
     os.kill(worker.pid, signal.SIGTERM)
-    assert worker.wait(30) == 0
+    assert worker.wait(PATIENCE_S) == 0
     ready = tmp_path / "ready"
     doomed = hub.start("manage.py", "shell", "-v0", "-c", KILLED_AFTER_SENDING.format(ready=str(ready)))
     wait_until(ready.exists)
     # Found late: the kitchen of the sandbox does not wait until a process has started.
-    order = allowing(hub, "cancel", used=set())
+    order = allowing(hub, iiko, "cancel", used=set())
     before = sent(iiko).get("deliveries/cancel", 0)
 
     command = ask(hub, order["id"], "cancel", {"cancel_reason": "Гость передумал"}, wait_s=0)
-    assert doomed.wait(30) == -signal.SIGKILL
+    assert doomed.wait(PATIENCE_S) == -signal.SIGKILL
     assert hub.get(f"/api/v1/commands/{command['id']}")["state"] == "sent"
     time.sleep(6.5)  # until the claim has run out
     hub.start_worker()
@@ -403,7 +433,7 @@ def test_what_the_pos_refuses_is_told_with_cause_and_next_step(hub: Hub, iiko: S
     for _ in range(5):  # reconciliation may read the order before the action comes
         iiko.set_faults("")
         iiko.create_orders(8)
-        order = allowing(hub, "cancel", used=used)
+        order = allowing(hub, iiko, "cancel", used=used)
         command = ask(hub, order["id"], "cancel", closed_at_the_checkout(order))
         if "errors" not in command:
             break

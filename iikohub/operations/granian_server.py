@@ -274,7 +274,13 @@ def _load(conf: Mapping[str, Any], *, master: int) -> Gateway:
     from iikohub.wsgi import application
 
     conf["post_worker_init"](None)
-    threading.Thread(target=_end_with_master, args=(master,), name="master-watch", daemon=True).start()
+    threading.Thread(
+        target=_end_with_master,
+        args=(master,),
+        kwargs={"within_s": conf["graceful_timeout"]},
+        name="master-watch",
+        daemon=True,
+    ).start()
     return Gateway(
         cast("Application", application),
         threads=conf["threads"],
@@ -283,11 +289,19 @@ def _load(conf: Mapping[str, Any], *, master: int) -> Gateway:
     )
 
 
-def _end_with_master(master: int) -> None:
-    """End this process in good order once its master is gone: granian's would serve on, beside the next."""
+def _end_with_master(master: int, *, within_s: float) -> None:
+    """End this process in good order once its master is gone: granian's would serve on, beside the next.
+
+    The signal is repeated: granian does not see one that comes while the process still starts.
+    """
     while os.getppid() == master:
         time.sleep(_LOOK_EVERY_S)
-    os.kill(os.getpid(), signal.SIGTERM)
+    end = time.monotonic() + within_s
+    while time.monotonic() < end:
+        os.kill(os.getpid(), signal.SIGTERM)
+        time.sleep(_LOOK_EVERY_S)
+    logger.warning("web.requests_abandoned", within_s=within_s)
+    os._exit(1)
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 import os
 import signal
 import tempfile
+import time
 from pathlib import Path
 
 import psutil
@@ -88,9 +89,25 @@ def test_what_a_killed_web_server_left_goes_with_the_next_start(tmp_path: Path, 
         assert folders(temporary) == set()
 
 
+@pytest.mark.process
+@pytest.mark.xdist_group("kills")
+@pytest.mark.parametrize("server", SERVERS)
+@pytest.mark.parametrize("starts_for_s", [0.0, 0.5])
+def test_processes_that_still_start_end_with_their_master_too(
+    tmp_path: Path, server: str, starts_for_s: float
+) -> None:
+    (tmp_path / "hub").mkdir()
+    with running_hub(tmp_path / "hub", WEB_CONCURRENCY="2", SERVER=server) as hub:
+        web = hub.start("-m", "iikohub.operations.web_server")
+        wait_until(lambda: len(psutil.Process(web.pid).children()) == 2)
+        time.sleep(starts_for_s)
+
+        kill_master(web)
+
+
 def kill_master(web: Process) -> None:
     """End the master as the kernel does when memory is short; its workers notice and go."""
     workers = psutil.Process(web.pid).children()
     web.kill()
     web.wait(5)
-    wait_until(lambda: not any(worker.is_running() for worker in workers), seconds=20)
+    wait_until(lambda: not any(worker.is_running() for worker in workers))

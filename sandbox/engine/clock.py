@@ -68,6 +68,15 @@ class Scheduler:
             due, _, action = heapq.heappop(self._entries)
             action(due)
 
+    def stretch(self, factor: float, *, now: datetime) -> None:
+        """Let everything to come take ``factor`` times as long from ``now`` on; what is overdue stays so."""
+        entries = [
+            (now + (due - now) * factor if due > now else due, number, action)
+            for due, number, action in self._entries
+        ]
+        heapq.heapify(entries)
+        self._entries = entries
+
     def postpone(self, gap: timedelta) -> None:
         """Move everything to come by ``gap``: after a pause nothing is caught up with."""
         self._entries = [(due + gap, number, action) for due, number, action in self._entries]

@@ -127,8 +127,9 @@ class Engine:
         self._happened.clear()
         return happened
 
-    def set_pace(self, pace: Pace) -> None:
-        """Run faster or slower from the next steps on."""
+    def set_pace(self, pace: Pace, *, now: datetime) -> None:
+        """Run faster or slower from ``now`` on, the steps that are under way too."""
+        self.scheduler.stretch(self.pace.speed / pace.speed, now=now)
         self.pace = self.side_events.pace = pace
 
     # --- reading ---

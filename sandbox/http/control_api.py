@@ -154,7 +154,7 @@ def _set_clock(simulator: Simulator, given: ClockRequest) -> Json:
     if given.speed is not None:
         if not Decimal("0.01") <= given.speed <= MAX_SPEED:
             raise wrong("speed", f"a number from 0.01 to {MAX_SPEED:g} is expected")
-        simulator.engine.set_pace(Pace(float(given.speed)))
+        simulator.engine.set_pace(Pace(float(given.speed)), now=simulator.now())
     if given.advance_s is not None:
         if given.advance_s > _LONGEST_ADVANCE_S:
             raise wrong("advance_s", f"at most {_LONGEST_ADVANCE_S} seconds are expected")

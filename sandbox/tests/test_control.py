@@ -297,3 +297,15 @@ def test_one_terminal_group_is_disconnected(harness: Harness) -> None:
     assert alive() == {first: False, **dict.fromkeys(others, True)}
     harness.control("till", {**group, "online": True})
     assert alive() == dict.fromkeys([first, *others], True)
+
+
+def test_slower_clock_holds_steps_that_are_under_way(harness: Harness) -> None:
+    order = harness.wait_for_order("Берёзка", DeliveryStatus.COOKING_STARTED)
+
+    harness.control("clock", {"speed": 0.01})
+    harness.run(600)
+    assert harness.now_of(order).status == DeliveryStatus.COOKING_STARTED
+
+    harness.control("clock", {"speed": 20})
+    harness.run(600)
+    assert harness.now_of(order).status != DeliveryStatus.COOKING_STARTED

@@ -46,3 +46,14 @@ def test_postponed_actions_wait_as_much_longer() -> None:
     scheduler.run_due(NOON + 10 * MINUTE)
 
     assert ran == [NOON + 10 * MINUTE]
+
+
+def test_stretched_actions_take_longer_from_now_on_and_overdue_ones_do_not() -> None:
+    scheduler, ran = Scheduler(), []
+    for minutes in (-1, 2, 4):
+        scheduler.add(NOON + minutes * MINUTE, ran.append)
+
+    scheduler.stretch(10, now=NOON)
+    scheduler.run_due(NOON + 39 * MINUTE)
+
+    assert ran == [NOON - MINUTE, NOON + 20 * MINUTE]
