@@ -135,7 +135,7 @@ def _note_before(
     *,
     raw: bool = False,
     update_fields: frozenset[str] | None = None,
-    **_: Any,
+    **_: object,
 ) -> None:
     if (trail := _acting()) is None or raw or instance._state.adding:
         return
@@ -144,7 +144,7 @@ def _note_before(
         trail.before[subject_of(instance)] = raw_values(old, update_fields)
 
 
-def _record_saved(instance: Model, *, created: bool, raw: bool = False, **_: Any) -> None:
+def _record_saved(instance: Model, *, created: bool, raw: bool = False, **_: object) -> None:
     if (trail := _acting()) is None or raw:
         return
     if created:
@@ -158,7 +158,7 @@ def _record_saved(instance: Model, *, created: bool, raw: bool = False, **_: Any
         record_change(trail, instance, before=before, after=after)
 
 
-def _record_deleted(instance: Model, **_: Any) -> None:
+def _record_deleted(instance: Model, **_: object) -> None:
     if (trail := _acting()) is not None:
         record_change(trail, instance, before=filled(instance), after=None)
 
@@ -166,7 +166,9 @@ def _record_deleted(instance: Model, **_: Any) -> None:
 def _links_of(field: ManyToManyField[Any, Any]) -> Callable[..., None]:
     """Return the receiver of one many-to-many field, whichever end is changed."""
 
-    def receive(instance: Model, action: str, *, reverse: bool, pk_set: set[Any] | None, **_: Any) -> None:
+    def receive(
+        instance: Model, action: str, *, reverse: bool, pk_set: set[object] | None, **_: object
+    ) -> None:
         if (trail := _acting()) is None:
             return
         for row in _ends(field, instance, pk_set, is_reverse=reverse):

@@ -208,7 +208,7 @@ class ActionViews:
         }
         return page
 
-    def _result(self, request: HttpRequest, form: ActionForm, order: Order) -> dict[str, Any]:
+    def _result(self, request: HttpRequest, form: ActionForm, order: Order) -> dict[str, object]:
         """Request the action for one order; a refusal does not affect the others."""
         try:
             command, _is_new = requested_once(request, form, order)
@@ -289,7 +289,7 @@ def _orders(request: HttpRequest, ids: list[int]) -> list[Order]:
     return list(visible.filter(pk__in=ids).order_by("-id"))
 
 
-def _form_rows(form: ActionForm) -> list[dict[str, Any]]:
+def _form_rows(form: ActionForm) -> list[dict[str, object]]:
     """Return the orders of a form, each with why it will be refused as far as is known."""
     if not form.is_bulk:
         return []

@@ -4,17 +4,15 @@ The document is of OpenAPI 3.0, which has no place for them: they are under ``x-
 readers of 3.0 expect them.
 """
 
-from typing import Any
-
 from outbound.events.catalogue import SUBSCRIBABLE, Entry
 
 
-def describe_webhooks(result: dict[str, Any], **_: object) -> dict[str, Any]:
+def describe_webhooks(result: dict[str, object], **_: object) -> dict[str, object]:
     """Add each type of event, with an example of its body, to the generated document."""
     return result | {"x-webhooks": {entry.name.value: {"post": _operation(entry)} for entry in SUBSCRIBABLE}}
 
 
-def _operation(entry: Entry) -> dict[str, Any]:
+def _operation(entry: Entry) -> dict[str, object]:
     return {
         "summary": str(entry.title),
         "description": f"{entry.when} Signed after the Standard Webhooks specification.",
@@ -39,12 +37,12 @@ _HEADERS = {
 }
 
 
-def _header(name: str, words: str) -> dict[str, Any]:
+def _header(name: str, words: str) -> dict[str, object]:
     schema = {"type": "string"}
     return {"name": name, "in": "header", "required": True, "description": words, "schema": schema}
 
 
-def _body(entry: Entry) -> dict[str, Any]:
+def _body(entry: Entry) -> dict[str, object]:
     return {
         "type": "object",
         "required": ["type", "timestamp", "data"],

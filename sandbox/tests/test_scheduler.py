@@ -49,7 +49,8 @@ def test_postponed_actions_wait_as_much_longer() -> None:
 
 
 def test_stretched_actions_take_longer_from_now_on_and_overdue_ones_do_not() -> None:
-    scheduler, ran = Scheduler(), []
+    scheduler = Scheduler()
+    ran: list[datetime] = []
     for minutes in (-1, 2, 4):
         scheduler.add(NOON + minutes * MINUTE, ran.append)
 
