@@ -221,7 +221,7 @@ _DETAILS: Final[dict[str, Text]] = {
     "goes_on": _("more are under way"),
     "kind": pgettext_lazy("audit", "format"),
     "filters": pgettext_lazy("audit", "filters"),
-    "rotated": _("encrypted anew"),
+    "rotated": _("encrypted with the new key"),
     "tries": _("tries"),
     "last_at": _("last try"),
     "addresses": pgettext_lazy("audit", "addresses"),

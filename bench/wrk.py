@@ -62,5 +62,5 @@ def _run(port: int, connections: int, seconds: float, request: str, after: int) 
     lines = [line for line in done.stdout.splitlines() if line.startswith("{")]
     if done.returncode or not lines:
         raise ProcessFailed(f"wrk did not measure:\n{done.stdout}\n{done.stderr}")
-    told: dict[str, Any] = json.loads(lines[-1])
-    return told
+    summary: dict[str, Any] = json.loads(lines[-1])
+    return summary

@@ -40,7 +40,7 @@ def _of_public_address(address: str) -> Iterator[CheckMessage]:
         yield CheckWarning(
             f"WEBHOOK_BASE_URL is {address}, and iiko calls https:// alone."
             if address
-            else "WEBHOOK_BASE_URL is not set, so iiko is not told where to send webhooks.",
+            else "WEBHOOK_BASE_URL is not set, so iiko does not know where to send webhooks.",
             hint="Let a proxy end TLS (docs/install.md, step 3) and name its https:// address.",
             id="iikohub.W002",
         )

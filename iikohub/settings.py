@@ -414,7 +414,7 @@ if LOG_FORMAT not in LOG_FORMATS:
     raise ImproperlyConfigured(f"LOG_FORMAT must be one of {', '.join(LOG_FORMATS)}, not {LOG_FORMAT!r}.")
 LOGGING = logging_config(LOG_FORMAT)
 
-# --- what is told to others ------------------------------------------------------------------------
+# --- what is reported to others ------------------------------------------------------------------------
 
 # Where errors go; empty: nowhere, and nothing of it is loaded (iikohub/operations/sentry.py).
 SENTRY_DSN = check_dsn(env.str("SENTRY_DSN", default="").strip())

@@ -25,7 +25,7 @@ class Way:
         self._open.clear()
 
     def slow_down(self, delay_s: Callable[[], float]) -> None:
-        """Let what clients send wait for so many seconds, anew each time: once in each round trip."""
+        """Let what clients send wait for so many seconds each time: once in each round trip."""
         self._delay_s = delay_s
 
     def mend(self) -> None:

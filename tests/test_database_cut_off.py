@@ -1,4 +1,4 @@
-"""The database hangs, is cut off or slow: the sender is told in time, and the hub works again at once."""
+"""The database hangs, is cut off or slow: senders are answered in time, and the hub works again at once."""
 
 import http.client
 import json
@@ -73,7 +73,7 @@ def test_receiving_says_so_in_time_while_each_round_trip_is_slow(hub: Hub, way: 
     """A webhook makes several: it may wait so long for all of them together."""
     web = hub.start_web()
     assert deliver(hub)[0] == 200
-    time.sleep(FRESH_S)  # so that tokens are read anew
+    time.sleep(FRESH_S)  # so that tokens are read again
     way.slow_down(lambda: 1.8)
 
     with ThreadPoolExecutor(12) as pool:

@@ -85,7 +85,7 @@ HOLDS_THE_KEY_OTHERWISE = {
 
 
 OF_THE_HUB_ITSELF = {
-    "outbound.OutboundEvent": "what is wrong with the hub itself is told, too",
+    "outbound.OutboundEvent": "what is wrong with the hub itself is reported, too",
     "outbound.Delivery": "of such an event",
 }
 """Some rows have no restaurant; where rows are spread they need a value of their own in its place."""

@@ -1,7 +1,7 @@
 """Answers that many open pages ask for within a moment: one of them reads and writes, the others wait for it.
 
 A hundred boards ask every two seconds. Those who may see the same ask for the same changes, if their moments
-are the same: so all who ask within a tick (``BOARD_TICK_S``) are told of changes from one moment to another,
+are the same: so all who ask within a tick (``BOARD_TICK_S``) get the changes from one moment to another,
 and what was answered once in this process is answered to all.
 """
 
@@ -79,7 +79,7 @@ def shared_start(since: datetime, until: datetime) -> datetime:
     """Return from when changes up to ``until`` are read for who asks for those from ``since`` on.
 
     One poll takes a little longer than the other. So spans are made longer, to a few that many ask for: some
-    are told again what they know.
+    get again what they have.
     """
     span = timedelta(seconds=settings.BOARD_TICK_S * _TICKS_READ)
     return until - -(-(until - since) // span) * span if span else since

@@ -22,7 +22,7 @@ class WorkerLoop(ABC):
 
     name: str
     idle_s: float = 0.1
-    """Pause after a turn that found nothing to do; a turn may set it anew."""
+    """Pause after a turn that found nothing to do; a turn may set it again."""
     pause_s: float = 0.0
     """Pause after a turn that found something: more has come by the next, which costs no more. As above."""
 

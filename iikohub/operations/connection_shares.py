@@ -11,7 +11,7 @@ from weakref import WeakValueDictionary
 MOST_WORKERS = 128
 
 STALE_S = 2.0
-"""A process that has not told for so long is taken for one that accepts nothing: it hangs, or is gone."""
+"""A process that has not reported for so long is taken for one that accepts nothing: it hangs, or is gone."""
 
 _BYTES = 8
 
@@ -26,7 +26,7 @@ class Share:
     def tell(self, held: int) -> None:
         """Say how many connections this process holds, and that it accepts more."""
         self._shares.held[self._place] = held + 1
-        self._shares.told_at[self._place] = time.monotonic_ns()
+        self._shares.reported_at[self._place] = time.monotonic_ns()
 
     def leave(self) -> None:
         """Say that this process accepts no more."""
@@ -35,11 +35,11 @@ class Share:
     def least_of_others(self) -> int | None:
         """Return the connections of the one that has fewest; None where no other accepts."""
         stale = time.monotonic_ns() - int(STALE_S * 1e9)
-        told = zip(self._shares.held.tolist(), self._shares.told_at.tolist(), strict=True)
+        reported = zip(self._shares.held.tolist(), self._shares.reported_at.tolist(), strict=True)
         others = [
             held - 1
-            for place, (held, told_at) in enumerate(told)
-            if held and told_at > stale and place != self._place
+            for place, (held, reported_at) in enumerate(reported)
+            if held and reported_at > stale and place != self._place
         ]
         return min(others, default=None)
 
@@ -51,7 +51,7 @@ class Shares:
         memory = memoryview(mmap.mmap(-1, 2 * MOST_WORKERS * _BYTES)).cast("q")
         # 0: nobody, or nobody who accepts. Written in one piece, so that it is never half of a number.
         self.held = memory[:MOST_WORKERS]
-        self.told_at = memory[MOST_WORKERS:]
+        self.reported_at = memory[MOST_WORKERS:]
         self._taken: WeakValueDictionary[int, object] = WeakValueDictionary()
 
     def take(self, worker: object) -> Share:
@@ -59,7 +59,7 @@ class Shares:
         place = next(place for place in range(MOST_WORKERS) if place not in self._taken)
         self._taken[place] = worker
         share = Share(self, place)
-        share.leave()  # what its last owner told before it was killed
+        share.leave()  # what its last owner reported before it was killed
         return share
 
 

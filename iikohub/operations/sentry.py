@@ -1,6 +1,6 @@
 """Errors to Sentry, where ``SENTRY_DSN`` is set: what broke, where in the code, in which trace.
 
-What leaves the host is put together anew from a list of what may: no request, no variables, no bodies, no
+What leaves the host is built from a list of what may: no request, no variables, no bodies, no
 name of the machine, nothing of guests. The SDK sends on a thread of its own and drops what it cannot send.
 """
 

@@ -134,7 +134,7 @@ def _done(request: HttpRequest, user: User, act: str, verdict: Verdict) -> HttpR
     if act == "off" or verdict.factor_pk is None:
         return redirect(f"{request.path}?{urlencode({'next': _next(request)})}")
     _let_in(request, verdict.factor_pk)
-    if act != "lost":  # the ten minutes do not begin anew
+    if act != "lost":  # the ten minutes do not begin again
         code = request.POST.get("code", "")
         note_codes_shown(request.session, verdict.factor_pk, code, now=db_clock.now())
     context = {

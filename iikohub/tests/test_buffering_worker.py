@@ -219,7 +219,7 @@ def test_a_client_does_not_wait_for_a_process_that_hangs(door: Door, monkeypatch
     assert (door.one.nr_conns, door.other.nr_conns) == (2, 0)
 
 
-@pytest.mark.parametrize("why", ["it stops", "it told nothing for long"])
+@pytest.mark.parametrize("why", ["it stops", "it reported nothing for long"])
 def test_nothing_is_left_to_a_process_that_takes_no_more(
     door: Door, monkeypatch: pytest.MonkeyPatch, why: str
 ) -> None:

@@ -127,8 +127,8 @@ def test_command_takes_its_calls_along_however_late(acting: Acting) -> None:
     # What iiko was asked for because of it, too; a webhook keeps its own.
     read = WebhookEvent.objects.get(source=EventSource.COMMAND)
     assert read.trace_id == UUID(FOREIGN)
-    told = OutboundEvent.objects.filter(entity_type="command")
-    assert {one.trace_id for one in told} == {UUID(FOREIGN)}
+    events = OutboundEvent.objects.filter(entity_type="command")
+    assert {one.trace_id for one in events} == {UUID(FOREIGN)}
     assert AuditEntry.objects.get(subject=f"orders.ordercommand:{command.pk}").trace_id == UUID(FOREIGN)
 
 

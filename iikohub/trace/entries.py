@@ -49,7 +49,7 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """A table with rows of a trace: by which right it is shown, which rows, and how one is told."""
+    """A table with rows of a trace: by which right it is shown, which rows, and how one is shown."""
 
     permission: str
     rows: Callable[[UUID, bool], QuerySet[Any]]
@@ -182,9 +182,9 @@ def entries_of(trace_id: UUID, user: AnyUser) -> tuple[list[Entry], bool]:
     is_cut = False
     for kind in shown_kinds(user):
         rows = visible_to(user, kind.rows(trace_id, sees_guests(user))).order_by("pk")[: MOST_OF_A_KIND + 1]
-        told = [kind.entry(row) for row in rows]
-        is_cut |= len(told) > MOST_OF_A_KIND
-        found += told[:MOST_OF_A_KIND]
+        entries = [kind.entry(row) for row in rows]
+        is_cut |= len(entries) > MOST_OF_A_KIND
+        found += entries[:MOST_OF_A_KIND]
     return sorted(found, key=lambda entry: entry.at), is_cut
 
 

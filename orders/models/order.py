@@ -269,7 +269,7 @@ class Order(PeopleRow):
     # From core.mirror.change_feed alone: integrators read the changes in its order.
     updated_at = models.DateTimeField(_("changed"))
     trace_id = models.UUIDField(_("trace"), null=True, editable=False)
-    """Of what changed it last. Whoever changes what integrators are told of sets it: a trigger reads it."""
+    """Of what changed it last. Whoever changes what integrators receive sets it: a trigger reads it."""
 
     objects = OrderQuerySet.as_manager()
 

@@ -2,7 +2,7 @@
 
 A row that has a trace tells it: a command and an operation that of their request, an order that of what changed
 it last. Of other tables the transaction may tell it (``core.trace.tell_database``). Two orders that turned out
-to be one are told of without any.
+to be one are reported without any.
 """
 
 from importlib import import_module

@@ -4,7 +4,7 @@ from django.db.models import Q
 
 
 class Migration(migrations.Migration):
-    """The page of a trace looks for what was told of it."""
+    """The page of a trace looks for what was reported of it."""
 
     atomic = False
     dependencies = [("outbound", "0004_carry_trace_ids")]

@@ -30,7 +30,7 @@ class Claim:
     lease_until: datetime
     is_probe: bool = False
     span_id: str = field(default_factory=new_span_id)
-    """Of the attempt, in the trace of the event: the receiver is told it."""
+    """Of the attempt, in the trace of the event: the receiver gets it."""
 
 
 class Resting:

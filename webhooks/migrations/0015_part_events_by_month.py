@@ -1,7 +1,7 @@
 """The inbox lies in partitions by month, and a narrow table of its own knows repeats (docs/adr/0015).
 
 No row is copied: the table there was becomes the partition of everything up to the end of this month. Its
-indexes are built anew, in one transaction, while nothing is received or applied.
+indexes are rebuilt, in one transaction, while nothing is received or applied.
 """
 
 # ruff: noqa: S608  # statements of constants and of names from the catalogue
@@ -61,7 +61,7 @@ DROP FUNCTION webhook_event_key(text);
 """
 _LIKE = "INCLUDING DEFAULTS INCLUDING CONSTRAINTS INCLUDING STORAGE INCLUDING COMPRESSION INCLUDING COMMENTS"
 
-# Those that are named anew lose their last column, the id: it made every entry another one.
+# Those that get a new name lose their last column, the id: it made every entry another one.
 NEW = {
     index.name: index
     for index in (
@@ -197,7 +197,7 @@ class Migration(migrations.Migration):
     dependencies = [("webhooks", "0014_index_traces")]
     needs_stop = (
         "The table of events is divided by month. The version before cannot store events in it, and its "
-        "indexes are built anew meanwhile."
+        "indexes are rebuilt meanwhile."
     )
 
     operations = [
