@@ -31,7 +31,7 @@ class Ignored:
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class AuditResult:
     is_bad: bool
     lines: list[str]
 
@@ -51,18 +51,20 @@ def read_ignored(text: str) -> list[Ignored]:
     return found
 
 
-def judge(code: int, answer: str, complaint: str, *, ignored: Iterable[Ignored], today: date) -> Verdict:
+def judge(code: int, answer: str, complaint: str, *, ignored: Iterable[Ignored], today: date) -> AuditResult:
     """Say what an answer of pip-audit means: its exit code, what it printed, and its complaints."""
     try:
         packages: list[Mapping[str, Any]] = json.loads(answer)["dependencies"]
     except (ValueError, KeyError, TypeError):
         if code == 0:
-            return Verdict(True, ["pip-audit answered what nobody can read.", answer[-500:]])
+            return AuditResult(True, ["pip-audit answered what nobody can read.", answer[-500:]])
         last = complaint.strip().splitlines()[-1:] or ["no reason was given"]
-        return Verdict(False, ["NOT CHECKED: the advisory service did not answer.", *last])
+        return AuditResult(False, ["NOT CHECKED: the advisory service did not answer.", *last])
     unknown = [one["name"] for one in packages if "skip_reason" in one]
     if len(unknown) == len(packages):
-        return Verdict(False, ["NOT CHECKED: the advisory service knows none of the packages (a mirror?)."])
+        return AuditResult(
+            False, ["NOT CHECKED: the advisory service knows none of the packages (a mirror?)."]
+        )
     excused = {one.id: one for one in ignored}
     lines, is_bad = [], False
     for package in packages:
@@ -75,7 +77,7 @@ def judge(code: int, answer: str, complaint: str, *, ignored: Iterable[Ignored],
     if unknown:
         lines.append(f"Not known to the service, and not checked: {', '.join(unknown)}.")
     checked = len(packages) - len(unknown)
-    return Verdict(
+    return AuditResult(
         is_bad, [*lines, f"{checked} packages checked, {'see above' if lines else 'none is vulnerable'}."]
     )
 
@@ -111,9 +113,9 @@ def main(program: str) -> int:
     ignored = read_ignored(IGNORED.read_text())
     is_bad = False
     for name in LOCKED:
-        verdict = judge(*_ask(program, ROOT / name), ignored=ignored, today=date.today())  # noqa: DTZ011  # a day of the machine is near enough
-        sys.stdout.write("".join(f"{name}: {line}\n" for line in verdict.lines))
-        is_bad = is_bad or verdict.is_bad
+        result = judge(*_ask(program, ROOT / name), ignored=ignored, today=date.today())  # noqa: DTZ011  # a day of the machine is near enough
+        sys.stdout.write("".join(f"{name}: {line}\n" for line in result.lines))
+        is_bad = is_bad or result.is_bad
     return int(is_bad)
 
 

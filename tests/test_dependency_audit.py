@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.dependency_audit import IGNORED, Ignored, Verdict, judge, read_ignored
+from tests.dependency_audit import IGNORED, Ignored, AuditResult, judge, read_ignored
 
 TODAY = date(2026, 12, 1)
 CLEAN = {"name": "django", "version": "5.2.19", "vulns": []}
@@ -15,19 +15,19 @@ HOLE = {"id": "PYSEC-2026-7", "aliases": ["CVE-2026-0007"], "fix_versions": ["2.
 VULNERABLE = {"name": "requests", "version": "2.0", "vulns": [HOLE]}
 
 
-def answered(*packages: dict[str, Any], code: int = 0, ignored: tuple[Ignored, ...] = ()) -> Verdict:
+def answered(*packages: dict[str, Any], code: int = 0, ignored: tuple[Ignored, ...] = ()) -> AuditResult:
     return judge(code, json.dumps({"dependencies": packages, "fixes": []}), "", ignored=ignored, today=TODAY)
 
 
 def test_clean() -> None:
-    assert answered(CLEAN) == Verdict(False, ["1 packages checked, none is vulnerable."])
+    assert answered(CLEAN) == AuditResult(False, ["1 packages checked, none is vulnerable."])
 
 
 def test_known_vulnerability_fails() -> None:
-    verdict = answered(CLEAN, VULNERABLE, code=1)
+    result = answered(CLEAN, VULNERABLE, code=1)
 
-    assert verdict.is_bad
-    assert verdict.lines[0] == "VULNERABLE requests 2.0: PYSEC-2026-7, fixed in 2.1"
+    assert result.is_bad
+    assert result.lines[0] == "VULNERABLE requests 2.0: PYSEC-2026-7, fixed in 2.1"
 
 
 def test_one_that_is_excused_by_an_alias_does_not_until_its_day() -> None:
@@ -35,21 +35,21 @@ def test_one_that_is_excused_by_an_alias_does_not_until_its_day() -> None:
     over = Ignored("CVE-2026-0007", "never called", date(2026, 11, 30))
 
     assert not answered(VULNERABLE, code=1, ignored=(until,)).is_bad
-    verdict = answered(VULNERABLE, code=1, ignored=(over,))
-    assert verdict.is_bad
-    assert "it was ignored until 2026-11-30: look again (never called)" in verdict.lines[0]
+    result = answered(VULNERABLE, code=1, ignored=(over,))
+    assert result.is_bad
+    assert "it was ignored until 2026-11-30: look again (never called)" in result.lines[0]
 
 
 def test_mirror_without_advisories_is_not_taken_for_clean() -> None:
-    verdict = answered(UNKNOWN)
+    result = answered(UNKNOWN)
 
-    assert verdict == Verdict(
+    assert result == AuditResult(
         False, ["NOT CHECKED: the advisory service knows none of the packages (a mirror?)."]
     )
 
 
 def test_what_the_service_does_not_know_is_named() -> None:
-    assert answered(CLEAN, UNKNOWN) == Verdict(
+    assert answered(CLEAN, UNKNOWN) == AuditResult(
         False, ["Not known to the service, and not checked: attrs.", "1 packages checked, see above."]
     )
 
@@ -57,9 +57,9 @@ def test_what_the_service_does_not_know_is_named() -> None:
 def test_service_that_is_away_stops_no_build_and_is_told() -> None:
     complaint = "WARNING: retrying\nERROR:pip_audit._cli:Failed to resolve 'pypi.org'"
 
-    verdict = judge(1, "", complaint, ignored=(), today=TODAY)
+    result = judge(1, "", complaint, ignored=(), today=TODAY)
 
-    assert verdict == Verdict(
+    assert result == AuditResult(
         False,
         [
             "NOT CHECKED: the advisory service did not answer.",

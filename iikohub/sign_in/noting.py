@@ -13,7 +13,7 @@ from audit.trail import current
 from audit.values import subject_of
 from core.database import db_clock
 from iikohub.sign_in.gate import owes_a_step
-from iikohub.sign_in.second_factor import Verdict
+from iikohub.sign_in.second_factor import CodeResult
 
 _BURST = timedelta(hours=1)
 _MOST_ADDRESSES = 20
@@ -31,13 +31,13 @@ def note_last_step(user: User) -> None:
 
 
 @transaction.atomic
-def note_refused_code(user: User, verdict: Verdict) -> None:
+def note_refused_code(user: User, result: CodeResult) -> None:
     """Leave an entry of a burst of wrong codes, and count the further ones in it.
 
     A burst goes on for an hour, so whoever guesses leaves two entries an hour: of codes that were compared,
     and of those that were not, since the hub had them wait.
     """
-    code = "wrong_code" if verdict.waits_until is None else "too_many_wrong_codes"
+    code = "wrong_code" if result.waits_until is None else "too_many_wrong_codes"
     now = db_clock.now()
     burst = AuditEntry.objects.filter(
         act="code_refused", subject=subject_of(user), code=code, at__gt=now - _BURST

@@ -31,7 +31,7 @@ from iikohub.sign_in import second_factor
 from iikohub.sign_in.forms import CodeForm
 from iikohub.sign_in.gate import Step, has_to_take_two, known_by_password, missing_step
 from iikohub.sign_in.noting import note_last_step, note_refused_code
-from iikohub.sign_in.second_factor import Verdict
+from iikohub.sign_in.second_factor import CodeResult
 from iikohub.sign_in.sessions import (
     PASSED,
     UNKEPT,
@@ -63,12 +63,12 @@ def code(request: HttpRequest) -> HttpResponse:
         return redirect(_next(request))
     form = CodeForm(request.POST or None)
     if form.is_valid():
-        verdict = second_factor.check_code(user, form.cleaned_data["code"], now=db_clock.now())
-        if verdict.factor_pk is not None:
-            _let_in(request, verdict.factor_pk)
+        result = second_factor.check_code(user, form.cleaned_data["code"], now=db_clock.now())
+        if result.factor_pk is not None:
+            _let_in(request, result.factor_pk)
             note_last_step(user)
             return redirect(_next(request))
-        _refuse(request, user, form, verdict)
+        _refuse(request, user, form, result)
     return _page(request, "sign_in/code.html", {"title": _("Two-step sign-in"), "form": form, "name": user})
 
 
@@ -98,12 +98,12 @@ def own_page(request: HttpRequest) -> HttpResponse:
     form = CodeForm(request.POST if act in _ACTS else None)
     is_owed = missing_step(request) is Step.SET_UP
     if form.is_valid():
-        verdict = _ACTS[act](user, form.cleaned_data["code"], now=db_clock.now())
-        if verdict.factor_pk is not None:
+        result = _ACTS[act](user, form.cleaned_data["code"], now=db_clock.now())
+        if result.factor_pk is not None:
             if is_owed:
                 note_last_step(user)
-            return _done(request, user, act, verdict)
-        _refuse(request, user, form, verdict)
+            return _done(request, user, act, result)
+        _refuse(request, user, form, result)
     return _own(request, user, form)
 
 
@@ -122,7 +122,7 @@ def _after_codes(request: HttpRequest, user: User, act: str) -> HttpResponse | N
     return None
 
 
-_Act = Callable[..., Verdict]
+_Act = Callable[..., CodeResult]
 _ACTS: dict[str, _Act] = {
     "confirm": second_factor.confirm,
     "codes": second_factor.renew_codes,
@@ -130,16 +130,16 @@ _ACTS: dict[str, _Act] = {
 }
 
 
-def _done(request: HttpRequest, user: User, act: str, verdict: Verdict) -> HttpResponse:
-    if act == "off" or verdict.factor_pk is None:
+def _done(request: HttpRequest, user: User, act: str, result: CodeResult) -> HttpResponse:
+    if act == "off" or result.factor_pk is None:
         return redirect(f"{request.path}?{urlencode({'next': _next(request)})}")
-    _let_in(request, verdict.factor_pk)
+    _let_in(request, result.factor_pk)
     if act != "lost":  # the ten minutes do not begin again
         code = request.POST.get("code", "")
-        note_codes_shown(request.session, verdict.factor_pk, code, now=db_clock.now())
+        note_codes_shown(request.session, result.factor_pk, code, now=db_clock.now())
     context = {
         "title": _("Recovery codes"),
-        "codes": verdict.recovery_codes,
+        "codes": result.recovery_codes,
         "is_new": act == "confirm",
         "name": user,
     }
@@ -174,14 +174,14 @@ def _let_in(request: HttpRequest, factor_pk: int) -> None:
     request.session.cycle_key()
 
 
-def _refuse(request: HttpRequest, user: User, form: CodeForm, verdict: Verdict) -> None:
+def _refuse(request: HttpRequest, user: User, form: CodeForm, result: CodeResult) -> None:
     """Say why, and leave a trace where wrong passwords leave theirs."""
     AxesProxyHandler.update_request(request)
     request.axes_attempt_time = db_clock.now()  # type: ignore[attr-defined]  # axes keeps it there
     credentials = {"username": user.get_username()}
-    note_refused_code(user, verdict)
+    note_refused_code(user, result)
     user_login_failed.send(sender=__name__, credentials=credentials, request=request)
-    if verdict.waits_until is None:
+    if result.waits_until is None:
         form.add_error(
             "code",
             _(
@@ -190,7 +190,7 @@ def _refuse(request: HttpRequest, user: User, form: CodeForm, verdict: Verdict) 
             ),
         )
         return
-    form.add_error("code", _wait_error(verdict.waits_until))
+    form.add_error("code", _wait_error(result.waits_until))
 
 
 def _wait_error(until: datetime) -> forms.ValidationError:

@@ -26,7 +26,7 @@ RECOVERY_CODES = 10
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class CodeResult:
     """What became of a code; ``factor_pk`` is set if it was right."""
 
     factor_pk: int | None = None
@@ -54,59 +54,59 @@ def address_of(factor: SecondFactor, *, issuer: str) -> str:
     return f"otpauth://totp/{quote(f'{issuer}:{factor.user.get_username()}')}?{query}"
 
 
-def check_code(user: User, code: str, *, now: datetime) -> Verdict:
+def check_code(user: User, code: str, *, now: datetime) -> CodeResult:
     """Take a code of the app, or a recovery code, once; count the wrong ones."""
     with transaction.atomic():
         factor = _locked(user)
         if factor is None or factor.confirmed_at is None:
-            return Verdict()
+            return CodeResult()
         return _look_at(factor, code, now=now)
 
 
-def confirm(user: User, code: str, *, now: datetime) -> Verdict:
+def confirm(user: User, code: str, *, now: datetime) -> CodeResult:
     """Switch the second step on by a first code; a repeat changes nothing."""
     with transaction.atomic():
         factor = _locked(user)
         if factor is None or factor.confirmed_at is not None:
-            return Verdict()
-        verdict = _look_at(factor, code, now=now)
-        if verdict.factor_pk is None:
-            return verdict
+            return CodeResult()
+        result = _look_at(factor, code, now=now)
+        if result.factor_pk is None:
+            return result
         factor.confirmed_at = now
         codes = _new_codes(factor)
     logger.info("second_factor.on", user_id=user.pk)
-    return Verdict(factor.pk, recovery_codes=codes)
+    return CodeResult(factor.pk, recovery_codes=codes)
 
 
-def renew_codes(user: User, code: str, *, now: datetime) -> Verdict:
+def renew_codes(user: User, code: str, *, now: datetime) -> CodeResult:
     """Make new recovery codes for a right code; the former ones are worth nothing then."""
     with transaction.atomic():
-        verdict = check_code(user, code, now=now)
+        result = check_code(user, code, now=now)
         factor = _locked(user)
-        if verdict.factor_pk is None or factor is None:
-            return verdict
+        if result.factor_pk is None or factor is None:
+            return result
         codes = _new_codes(factor)
     logger.info("second_factor.new_codes", user_id=user.pk)
-    return Verdict(verdict.factor_pk, recovery_codes=codes)
+    return CodeResult(result.factor_pk, recovery_codes=codes)
 
 
-def replace_lost_codes(user: User) -> Verdict:
+def replace_lost_codes(user: User) -> CodeResult:
     """Make new recovery codes in place of some that were just made; the caller knows that they were."""
     with transaction.atomic():
         factor = _locked(user)
         if factor is None or factor.confirmed_at is None:
-            return Verdict()
+            return CodeResult()
         codes = _new_codes(factor)
     logger.info("second_factor.new_codes", user_id=user.pk)
-    return Verdict(factor.pk, recovery_codes=codes)
+    return CodeResult(factor.pk, recovery_codes=codes)
 
 
-def turn_off(user: User, code: str, *, now: datetime) -> Verdict:
+def turn_off(user: User, code: str, *, now: datetime) -> CodeResult:
     with transaction.atomic():
-        verdict = check_code(user, code, now=now)
-        if verdict.factor_pk is not None:
+        result = check_code(user, code, now=now)
+        if result.factor_pk is not None:
             remove(user)
-    return verdict
+    return result
 
 
 def remove(user: User) -> bool:
@@ -121,20 +121,20 @@ def _locked(user: User) -> SecondFactor | None:
     return SecondFactor.objects.select_for_update().filter(user=user).first()
 
 
-def _look_at(factor: SecondFactor, code: str, *, now: datetime) -> Verdict:
+def _look_at(factor: SecondFactor, code: str, *, now: datetime) -> CodeResult:
     """Compare a code and write down what follows; the row is locked."""
     until = factor.waits_until
     if until is not None and now < until:
-        return Verdict(waits_until=until)
+        return CodeResult(waits_until=until)
     plain = code.strip().replace(" ", "").replace("-", "").lower()
     if _takes_code(factor, plain, now) or _takes_recovery_code(factor, plain):
         factor.wrong_codes, factor.wrong_code_at = 0, None
         factor.save()
-        return Verdict(factor.pk)
+        return CodeResult(factor.pk)
     factor.wrong_codes, factor.wrong_code_at = factor.wrong_codes + 1, now
     factor.save()
     logger.warning("second_factor.wrong_code", user_id=factor.user_id, in_a_row=factor.wrong_codes)
-    return Verdict(waits_until=factor.waits_until)
+    return CodeResult(waits_until=factor.waits_until)
 
 
 def _takes_code(factor: SecondFactor, code: str, now: datetime) -> bool:
