@@ -23,11 +23,14 @@ from attention.rules.registry import RULES, rule_of
 from core import trace
 from core.database import db_clock
 from core.database.advisory_locks import AdvisoryLock, acquire
+from core.database.sql_bulk import update_rows
 
 logger = structlog.stdlib.get_logger(__name__)
 
 _SLOW_S = 1.0
 _DELETED_AT_ONCE = 1_000
+_FOUND = ("subject", "facts", "severity", "since", "organization", "command", "lost_at", "updated_at")
+"""What a pass writes of an item that there is."""
 
 Found = Mapping[str, Finding]
 """What a rule found, by subject."""
@@ -177,8 +180,7 @@ def _write(changes: Changes, now: datetime) -> None:
     for item in changes.ended:
         item.ended_at = now
     AttentionItem.objects.bulk_create(changes.begun)
-    facts = ["subject", "facts", "severity", "since", "organization", "command", "lost_at"]
-    AttentionItem.objects.bulk_update(changes.changed, [*facts, "updated_at"], batch_size=500)
+    update_rows(AttentionItem, _FOUND, [_columns(item) for item in changes.changed])
     for pk, former, order_id in changes.moved:  # unless ``attention.receivers`` has moved it meanwhile
         AttentionItem.objects.filter(Q(order_id=former), pk=pk).update(order_id=order_id)
     _update(changes.lost, lost_at=now)
@@ -190,6 +192,20 @@ def _write(changes: Changes, now: datetime) -> None:
     )
     if changes.begun or changes.ended:
         logger.info("attention.changed", begun=len(changes.begun), ended=len(changes.ended))
+
+
+def _columns(item: AttentionItem) -> dict[str, object]:
+    return {
+        "id": item.pk,
+        "subject": item.subject,
+        "facts": item.facts,
+        "severity": item.severity,
+        "since": item.since,
+        "organization_id": item.organization_id,
+        "command_id": item.command_id,
+        "lost_at": item.lost_at,
+        "updated_at": item.updated_at,
+    }
 
 
 def _update(items: Iterable[AttentionItem], **values: datetime) -> None:
