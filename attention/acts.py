@@ -221,5 +221,12 @@ def _done(item: AttentionItem, act: Act, by: Actor, now: datetime, note: str = "
     item.updated_at = now
     trace.tell_database()
     item.save(update_fields=_WRITTEN)
-    AttentionEntry.objects.create(item=item, act=act, at=now, actor=by.name, note=note.strip())
+    AttentionEntry.objects.create(
+        item=item,
+        organization_id=item.organization_id,
+        act=act,
+        at=now,
+        actor=by.name,
+        note=note.strip(),
+    )
     return item

@@ -186,7 +186,7 @@ def _write(changes: Changes, now: datetime) -> None:
     _update(changes.lost, lost_at=now)
     _update(changes.ended, ended_at=now, updated_at=now)
     AttentionEntry.objects.bulk_create(
-        AttentionEntry(item=item, act=act, at=now)
+        AttentionEntry(item=item, organization_id=item.organization_id, act=act, at=now)
         for act, items in ((Act.FOUND, changes.begun), (Act.ENDED, changes.ended))
         for item in items
     )

@@ -2,6 +2,7 @@
 
 import sys
 import time
+from collections.abc import Mapping
 from typing import Any
 
 from django.db import connection
@@ -46,9 +47,8 @@ FROM generate_series(%(first)s::bigint, %(last)s::bigint) AS n,
      LATERAL (SELECT 1 + (n - 1) * %(orders)s / %(events)s AS of_order,
                      now() - interval '365 days' * (1 - n::float / %(events)s) AS at) AS made
 """
-_ADD_KEYS = """
-INSERT INTO webhook_event_keys (key, event_id) SELECT webhook_event_key(dedup_key), id FROM webhook_events
-"""
+_KEY = {"key": "webhook_event_key(dedup_key)", "event_id": "id", "organization_id": "organization_id"}
+_ADD_KEYS = "INSERT INTO webhook_event_keys ({names}) SELECT {values} FROM webhook_events"
 _ADD_CALLS = """
 INSERT INTO iiko_api_calls (
     operation, url, organization_id, order_id, request, response, response_text, http_status, duration_ms,
@@ -72,11 +72,11 @@ def fill(name: str, *, events: int, orders: int, calls: int) -> None:
         search.fill(orders)
         say(f"{name}: {orders} orders made")
         cursor.execute("ALTER TABLE webhook_events DISABLE TRIGGER USER")
-        _add("events", _add_events(), count=events, of=events, orders=orders)
+        _add("events", _insert(_ADD_EVENTS, "webhook_events", _EVENT), count=events, of=events, orders=orders)
         cursor.execute("ALTER TABLE webhook_events ENABLE TRIGGER USER")
         if database.value("SELECT to_regclass('webhook_event_keys')::text"):
             # Which a trigger keeps, row by row.
-            cursor.execute(_ADD_KEYS)
+            cursor.execute(_insert(_ADD_KEYS, "webhook_event_keys", _KEY))
         _add("calls", _ADD_CALLS, count=calls, of=calls, orders=orders)
         cursor.execute("RESET synchronous_commit")
         cursor.execute("VACUUM ANALYZE iiko_api_calls")
@@ -84,15 +84,16 @@ def fill(name: str, *, events: int, orders: int, calls: int) -> None:
         database.checkpoint()
 
 
-def _add_events() -> str:
+def _insert(statement: str, table: str, values: Mapping[str, str]) -> str:
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT column_name FROM information_schema.columns "
-            "WHERE table_name = 'webhook_events' AND table_schema = current_schema()"
+            "WHERE table_name = %s AND table_schema = current_schema()",
+            [table],
         )
         there = {name for (name,) in cursor.fetchall()}
-    columns = {name: value for name, value in _EVENT.items() if name in there}
-    return _ADD_EVENTS.format(names=", ".join(columns), values=", ".join(columns.values()))
+    columns = {name: value for name, value in values.items() if name in there}
+    return statement.format(names=", ".join(columns), values=", ".join(columns.values()))
 
 
 def _add(what: str, statement: str, *, count: int, of: int, orders: int) -> None:

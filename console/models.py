@@ -5,7 +5,7 @@ from django.db import models
 from django.utils.translation import gettext_lazy as _, pgettext_lazy
 
 from orders.models.order import Order
-from organizations.models.organization import Organization
+from organizations.models.organization import Organization, parents_organization
 
 
 class Sound(models.TextChoices):
@@ -34,6 +34,7 @@ class SeenOrder(models.Model):
     """A new order that somebody has looked at: it rings no more, for nobody."""
 
     order = models.OneToOneField(Order, models.CASCADE, primary_key=True, related_name="seen")
+    organization = parents_organization()
     seen_by = models.CharField(max_length=200)
     seen_at = models.DateTimeField()
 

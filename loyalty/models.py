@@ -15,7 +15,7 @@ from core.values.phones import phone_key
 from iiko_client.models.statuses import DeliveryStatus
 from loyalty.refusals import explain
 from orders.models.order import CreationStatus, Order
-from organizations.models.organization import Organization
+from organizations.models.organization import Organization, parents_organization
 
 
 def cancelled_or_refused(path: str = "") -> Q:
@@ -113,6 +113,7 @@ class Wallet(models.Model):
     customer = models.ForeignKey(
         Customer, models.PROTECT, related_name="wallets", verbose_name=_("customer"), db_index=False
     )
+    organization = parents_organization()
     iiko_id = models.CharField(_("iiko id"), max_length=200)
     name = models.CharField(_("name"), max_length=400, blank=True)
     kind = models.IntegerField(_("kind"), choices=WalletKind, null=True)
@@ -352,6 +353,7 @@ class OperationStep(PeopleRow):
     operation = models.ForeignKey(
         LoyaltyOperation, models.PROTECT, related_name="steps", verbose_name=_("operation"), db_index=False
     )
+    organization = parents_organization()
     before = models.CharField(_("from"), max_length=12, blank=True)
     after = models.CharField(_("to"), max_length=12)
     detail = models.TextField(_("detail"), blank=True)
@@ -401,6 +403,7 @@ class BalanceDifference(PeopleRow):
     """Something the daily check could not explain, for a person. ``seen_at`` is when it was last so."""
 
     wallet = models.ForeignKey(Wallet, models.PROTECT, related_name="differences", verbose_name=_("wallet"))
+    organization = parents_organization()
     operation = models.ForeignKey(
         LoyaltyOperation, models.PROTECT, null=True, related_name="+", verbose_name=_("operation")
     )

@@ -104,14 +104,15 @@ def partitions() -> dict[str, list[int]]:
     }
 
 
-def store(key: str) -> int | None:
+def store(key: str, *, organization: str = "o") -> int | None:
     """Insert an event; returns its id, or nothing for a repeat."""
     found = select(
         "INSERT INTO webhook_events (event_type, format, status, reason, processing_error, notes,"
         " organization_id, entity_key, order_external_id, correlation_id, source, digest, dedup_key,"
         " duplicates, partition, attempts)"
-        " VALUES ('x', 'cloud', 'processed', '', '', '[]', 'o', 'e', '', '', 'webhook', '', %s, 0, 0, 0)"
+        " VALUES ('x', 'cloud', 'processed', '', '', '[]', %s, 'e', '', '', 'webhook', '', %s, 0, 0, 0)"
         " RETURNING id",
+        organization,
         key,
     )
     return found[0] if found else None

@@ -17,7 +17,7 @@ from django.utils.translation import gettext_lazy as _
 from core.privacy.rows import PeopleQuerySet, PeopleRow
 from orders.models.command import OrderCommand
 from orders.models.order import Order
-from organizations.models.organization import Organization
+from organizations.models.organization import Organization, parents_organization
 
 
 class Severity(models.IntegerChoices):
@@ -134,6 +134,8 @@ class AttentionEntry(PeopleRow):
     """One line of an item's history. ``actor`` is the name of a person, empty for the hub."""
 
     item = models.ForeignKey(AttentionItem, models.CASCADE, related_name="history")
+    organization = parents_organization()
+    """None, as of its item: it is about the hub itself."""
     act = models.CharField(_("what"), max_length=12, choices=Act)
     at = models.DateTimeField(_("when"))
     actor = models.CharField(_("who"), max_length=200, blank=True)

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from django.core.exceptions import PermissionDenied
-from django.db.models import Max
+from django.db.models import F, Max
 from django.http import HttpRequest, HttpResponse, HttpResponseBadRequest
 from django.shortcuts import get_object_or_404, render
 from django.utils.translation import gettext as _, ngettext
@@ -89,10 +89,11 @@ def _news(frame: Frame, since: datetime, until: datetime) -> News:
 @sees_orders
 def seen(request: HttpRequest, number: int) -> HttpResponse:
     """Mark a new order as seen by somebody; a second mark changes nothing."""
-    orders = visible_to(request.user, Order.objects.filter(pk=number)).values_list("pk", flat=True)
-    marks = [
-        SeenOrder(order_id=pk, seen_by=request.user.get_username(), seen_at=db_clock.now()) for pk in orders
-    ]
+    orders = visible_to(request.user, Order.objects.filter(pk=number)).values(
+        "organization_id", order_id=F("pk")
+    )
+    by = request.user.get_username()
+    marks = [SeenOrder(**order, seen_by=by, seen_at=db_clock.now()) for order in orders]
     SeenOrder.objects.bulk_create(marks, ignore_conflicts=True)
     return HttpResponse(status=204)
 

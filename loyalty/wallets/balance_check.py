@@ -201,7 +201,11 @@ def _write(wallet: Wallet, differences: list[_Found], *, now: datetime) -> None:
             found_minor=one.found_minor,
             detail=one.detail,
             defaults={"seen_at": now},
-            create_defaults={"seen_at": now, "found_at": now},
+            create_defaults={
+                "seen_at": now,
+                "found_at": now,
+                "organization_id": wallet.organization_id,
+            },
         )
         logger.error(
             "loyalty.difference",

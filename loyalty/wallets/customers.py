@@ -191,7 +191,9 @@ def store(organization: Organization, guest: Guest, *, read_at: datetime) -> Cus
         customer.read_at = read_at
         customer.save()
     for wallet in guest.wallets:
-        row, _is_new = Wallet.objects.get_or_create(customer=customer, iiko_id=wallet.id)
+        row, _is_new = Wallet.objects.get_or_create(
+            customer=customer, iiko_id=wallet.id, defaults={"organization_id": customer.organization_id}
+        )
         Wallet.objects.filter(Q(read_at__isnull=True) | Q(read_at__lte=read_at), pk=row.pk).update(
             name=sanitize(wallet.name)[:400], kind=wallet.type, balance=wallet.balance, read_at=read_at
         )

@@ -35,6 +35,7 @@ def record(
 ) -> None:
     OperationStep.objects.create(
         operation=operation,
+        organization_id=operation.organization_id,
         before=before,
         after=operation.state,
         detail=detail,

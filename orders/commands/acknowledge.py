@@ -34,7 +34,7 @@ def acknowledge_refusal(*, order_id: int, by: str, now: datetime) -> bool:
         return False
     order.refusal_acknowledged_at, order.refusal_acknowledged_by = now, by[:200]
     order.save(update_fields=["refusal_acknowledged_at", "refusal_acknowledged_by"])
-    _record(order.pk, {"what": "refusal"}, by, now)
+    _record(order, {"what": "refusal"}, by, now)
     record("order_acknowledge", order, before={_BY: ""}, after={_BY: by})
     return True
 
@@ -57,12 +57,17 @@ def acknowledge_command(*, command_id: int, by: str, now: datetime) -> bool:
     command.acknowledged_at, command.acknowledged_by = now, by[:200]
     command.save(update_fields=["acknowledged_at", "acknowledged_by"])
     about = {"what": "command", "command_id": command.pk, "kind": command.kind, "state": command.state}
-    _record(command.order_id, about, by, now)
+    _record(locked[0], about, by, now)
     return True
 
 
-def _record(order_id: int, about: dict[str, object], by: str, now: datetime) -> None:
+def _record(order: Order, about: dict[str, object], by: str, now: datetime) -> None:
     TimelineEntry.objects.create(
-        order_id=order_id, what=ACKNOWLEDGED, to_value=about, recorded_at=now, actor=by[:100]
+        order_id=order.pk,
+        organization_id=order.organization_id,
+        what=ACKNOWLEDGED,
+        to_value=about,
+        recorded_at=now,
+        actor=by[:100],
     )
     announce_change()

@@ -53,6 +53,7 @@ def request(action: Action[A, P], asked: A, *, order_id: int, by: Requester, now
         credentials_of(login_of(order.organization))  # what could never be sent is refused at once
         command = OrderCommand.objects.create(
             order=order,
+            organization_id=order.organization_id,
             kind=meant.kind,
             params=_params(meant, order, asked),
             order_snapshot={name: getattr(order, name) for name in _REMEMBERED},

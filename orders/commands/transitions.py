@@ -125,6 +125,7 @@ def record(command: OrderCommand, before: str | None, after: str, *, now: dateti
         about |= {"phase": str(command.phase), "new_iiko_order_id": command.new_order_id or None}
     TimelineEntry.objects.create(
         order_id=command.order_id,
+        organization_id=command.organization_id,
         what="command",
         from_value=None if before is None else about | {"state": before},
         to_value=about | {"state": after, "code": command.error_code or None, "error": command.error or None},

@@ -335,7 +335,10 @@ def _write(rows: _Rows, duplicates: dict[int, int], times: Iterator[datetime]) -
         TimelineEntry.objects.filter(order_id=duplicate_id).update(order_id=survivor_id)
         OrderCommand.objects.filter(order_id=duplicate_id).update(order_id=survivor_id)
         MergedOrder.objects.filter(order_id=duplicate_id).update(order_id=survivor_id)
-        MergedOrder.objects.create(pk=duplicate_id, order_id=survivor_id)
+        survivor = rows.all[survivor_id].order
+        MergedOrder.objects.create(
+            pk=duplicate_id, order_id=survivor_id, organization_id=survivor.organization_id
+        )
         Order.objects.filter(pk=duplicate_id).delete()
     touched = [row for row in rows.all.values() if row.is_touched]
     update_rows(Order, _WRITTEN, [_columns(row, times) for row in touched])

@@ -83,6 +83,7 @@ SHOWN_AT = Coalesce("happened_at", "recorded_at")
 
 TIMELINE_COLUMNS = (
     "order",
+    "organization",
     "what",
     "from_value",
     "to_value",
@@ -129,7 +130,8 @@ class TimelineBuilder:
         )
 
     def rows(self) -> list[dict[str, object]]:
-        return [{"order_id": self._order.pk} | row for row in self._rows]
+        of = {"order_id": self._order.pk, "organization_id": self._order.organization_id}
+        return [of | row for row in self._rows]
 
 
 def _value_of(order: Order, name: str) -> object:

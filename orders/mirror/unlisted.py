@@ -90,6 +90,7 @@ def _set(orders: OrderQuerySet, unknown_since: datetime | None, *, now: datetime
         order.save(update_fields=["unknown_to_iiko_at", "not_listed_since", "trace_id", "updated_at"])
         TimelineEntry.objects.create(
             order=order,
+            organization_id=order.organization_id,
             what=UNKNOWN_TO_IIKO,
             from_value=iso(before),
             to_value=iso(unknown_since),

@@ -13,6 +13,7 @@ from django.db.models.functions import Greatest
 from django.utils.translation import gettext_lazy as _
 
 from core.outbox import OutboxQuerySet, OutboxRow
+from organizations.models.organization import parents_organization
 
 
 class CommandKind(models.TextChoices):
@@ -97,6 +98,7 @@ class OrderCommand(OutboxRow):
     order = models.ForeignKey(
         "orders.Order", models.CASCADE, related_name="commands", verbose_name=_("order"), db_index=False
     )
+    organization = parents_organization()
     kind = models.CharField(_("what"), max_length=20, choices=CommandKind)
     state = models.CharField(_("state"), max_length=12, choices=CommandState, default=CommandState.PENDING)
     params = models.JSONField(_("params"), default=dict)

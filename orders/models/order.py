@@ -23,7 +23,7 @@ from core.values.phones import has_phone, phone_key, visible
 from iiko_client.json_reader import LONGEST_EXTERNAL_ID, external_id
 from iiko_client.models.statuses import TERMINAL_STATUSES, DeliveryStatus
 from organizations.fields import StampField
-from organizations.models.organization import Organization, TerminalGroup
+from organizations.models.organization import Organization, TerminalGroup, parents_organization
 
 
 class Status(models.TextChoices):
@@ -387,6 +387,7 @@ class OrderTerms(models.Model):
     order = models.OneToOneField(
         Order, models.DO_NOTHING, primary_key=True, related_name="search", db_constraint=False
     )
+    organization = parents_organization()
     terms = SearchVectorField()
 
     class Meta:
@@ -406,6 +407,7 @@ class MergedOrder(models.Model):
 
     id = models.BigIntegerField(primary_key=True)
     order = models.ForeignKey(Order, models.CASCADE, related_name="former_rows")
+    organization = parents_organization()
 
     class Meta:
         db_table = "orders_merged"
@@ -420,6 +422,7 @@ class TimelineEntry(PeopleRow):
     order = models.ForeignKey(
         Order, models.CASCADE, related_name="timeline", verbose_name=_("order"), db_index=False
     )
+    organization = parents_organization()
     what = models.CharField(_("what"), max_length=40)
     from_value = models.JSONField(_("from"), null=True)
     to_value = models.JSONField(_("to"), null=True)

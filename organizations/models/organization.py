@@ -109,6 +109,24 @@ def organization_key(
     )
 
 
+def parents_organization() -> models.ForeignKey[Organization | None, Organization | None]:
+    """Declare the restaurant of the row that this one belongs to, which the database fills in.
+
+    A row that was just made may not have it in Python (``core.database.parent_keys``); ask its parent.
+    """
+    return models.ForeignKey(
+        Organization,
+        models.DO_NOTHING,
+        to_field="iiko_id",
+        null=True,
+        editable=False,
+        related_name="+",
+        verbose_name=_("organization"),
+        db_constraint=False,
+        db_index=False,
+    )
+
+
 POS_NEWS_LASTS = timedelta(minutes=10)
 """An older answer of iiko to whether a POS answers does not count."""
 

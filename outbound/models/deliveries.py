@@ -8,7 +8,7 @@ from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
-from organizations.models.organization import Organization
+from organizations.models.organization import Organization, parents_organization
 from outbound.models.events import EventType, OutboundEvent
 from outbound.models.subscriptions import Subscription
 
@@ -131,6 +131,7 @@ class DeliveryAttempt(models.Model):
     delivery = models.ForeignKey(
         Delivery, models.CASCADE, related_name="log", verbose_name=_("delivery"), db_index=False
     )
+    organization = parents_organization()
     began_at = models.DateTimeField(_("when"))
     duration_ms = models.PositiveIntegerField(_("took, ms"))
     status = models.PositiveSmallIntegerField(_("answer"), null=True)

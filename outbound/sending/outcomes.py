@@ -26,7 +26,9 @@ _WRITTEN = (
     *("state", "attempts", "next_attempt_at", "lease_until", "last_status", "last_error"),
     *("last_attempt_at", "finished_at"),
 )
-_ATTEMPT = ("delivery", "began_at", "duration_ms", "status", "error", "answer", "is_probe")
+_ATTEMPT = (
+    *("delivery", "organization", "began_at", "duration_ms", "status", "error", "answer", "is_probe"),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,6 +162,7 @@ def _columns(row: Delivery) -> dict[str, object]:
 def _attempt(outcome: Outcome) -> dict[str, object]:
     return {
         "delivery_id": outcome.claim.delivery.pk,
+        "organization_id": outcome.claim.delivery.organization_id,
         "began_at": outcome.began_at,
         "duration_ms": outcome.answer.duration_ms,
         "status": outcome.answer.status,

@@ -108,6 +108,7 @@ def _link(old: Order, new: Order, command: OrderCommand, now: datetime) -> None:
         TimelineEntry(order=new, to_value=about | {"made_for": _named(old)}),
     ]
     for row in rows:
+        row.organization_id = row.order.organization_id
         row.what, row.recorded_at, row.actor = REISSUED, now, HUB
     TimelineEntry.objects.bulk_create(rows)
 
