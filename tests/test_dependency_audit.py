@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.dependency_audit import IGNORED, Ignored, AuditResult, judge, read_ignored
+from tests.dependency_audit import IGNORED, AuditResult, Ignored, judge, read_ignored
 
 TODAY = date(2026, 12, 1)
 CLEAN = {"name": "django", "version": "5.2.19", "vulns": []}
