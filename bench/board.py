@@ -4,7 +4,6 @@ In this process, views alone, with 1 000 open orders. Before each page as many o
 second bring in two seconds. The first page of a process knows no card yet.
 """
 
-import gc
 import re
 import time
 from collections.abc import Callable, Sequence
@@ -18,7 +17,7 @@ from django.test.utils import CaptureQueriesContext
 
 from bench import database
 from bench.bodies import ORGANIZATION_ID, Moment, body
-from bench.processes import HUB, ProcessFailed, manage, running, wait_for
+from bench.processes import HUB, ProcessFailed, manage, running, settle_garbage, wait_for
 from bench.report import MS, TENTHS, Comparison, Length, Row, Section
 from console.board.kept_orders import kept_orders
 from console.pages.live import NEXT_HEADER
@@ -70,7 +69,7 @@ class PageRun:
 
 def section(length: Length) -> Section:
     questions = 50 if length.quick else 200
-    _settle_garbage()
+    settle_garbage()
     hire_couriers()
     runs = [_page_run(questions) for _ in range(length.runs)]
     how = (
@@ -101,13 +100,6 @@ _PAGE_ROWS: tuple[Row[PageRun], ...] = (
     Row("queries of dispatch", lambda run: run.dispatch_queries[1]),
     Row("page, KB", lambda run: run.page_kb),
 )
-
-
-def _settle_garbage() -> None:
-    """Look for garbage as seldom as a web process does (``gunicorn.conf.py``)."""
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(10_000, 20, 20)
 
 
 def _page_run(questions: int) -> PageRun:

@@ -20,7 +20,7 @@ from bench.bodies import evening
 from bench.drain import beside_others
 from bench.ingest import send
 from bench.many_rows import say
-from bench.processes import ProcessFailed, web
+from bench.processes import ProcessFailed, settle_garbage, web
 from bench.report import HUNDREDTHS, MS, WHOLE, Comparison, Length, Row, Section
 
 EVENTS = 2_000_000
@@ -134,6 +134,7 @@ def _doors(length: Length, orders: int) -> dict[str, Callable[[int], int]]:
     person = Client(SERVER_NAME=_HOST)
     person.force_login(User.objects.get_or_create(username="bench", is_staff=True, is_superuser=True)[0])
     program = Client(SERVER_NAME=_HOST, headers={"Authorization": f"Api-Key {length.key}"})
+    settle_garbage()
     chance = random.Random(11)
     terms = search.terms()
     texts = [terms[kind](chance.randrange(1, orders)) for _ in range(20) for kind in _KINDS]

@@ -1,6 +1,7 @@
 """The hub's own processes, started for a measurement and ended after it, however it ends."""
 
 import contextlib
+import gc
 import os
 import signal
 import socket
@@ -152,3 +153,10 @@ def processor_s(pids: Sequence[int]) -> float:
         fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
         ticks += int(fields[11]) + int(fields[12])
     return ticks / os.sysconf("SC_CLK_TCK")
+
+
+def settle_garbage() -> None:
+    """Look for garbage as seldom as a web process does (``gunicorn.conf.py``): pages are made in this one."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(10_000, 20, 20)
