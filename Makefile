@@ -53,7 +53,7 @@ WORKERS ?= $(shell $(BIN)/python -c 'import os; print(os.cpu_count() + 1)' 2>/de
 test: install ## Run the tests: make test [ARGS="-k inbox"]
 	$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup $(ARGS)
 
-test-rerun: install ## After `make test`: run what failed of the tests with processes once more, one after the other
+test-rerun: install ## After `make test`: run what failed once more, one after the other (ten tests at most)
 	$(BIN)/python -m tests.rerun_failed
 
 test-prepare: install ## Compile the tests and migrate their databases, which the workers of the first run would do at once

@@ -1,28 +1,19 @@
-"""Run once more, one after the other, what failed of the tests with processes.
+"""Run once more, one after the other, what failed in the last run.
 
 What is left to time limits and to other processes may fail on a machine that others use too; a wrong answer
-fails twice. A test that needs no process gets no second chance: one such failure ends the rerun.
+fails twice. Many failures at once are no accident of the machine: then nothing is run again.
 """
 
 import json
 import re
 import sys
-from collections.abc import Sequence
 
 import pytest
 
 from tests.database import ROOT
 
 FAILED = ROOT / ".pytest_cache" / "v" / "cache" / "lastfailed"
-WITH_PROCESSES = "process or browser or long"
-
-
-class NoneDeselected:
-    """Ends the run where a test that failed is not one with processes."""
-
-    def pytest_deselected(self, items: Sequence[pytest.Item]) -> None:
-        names = "\n".join(item.nodeid for item in items)
-        pytest.exit(f"These need no process, and are not run again:\n{names}", returncode=1)
+MOST = 10
 
 
 def failed() -> list[str]:
@@ -32,10 +23,15 @@ def failed() -> list[str]:
 
 
 def main() -> int:
-    """Return pytest's exit code; ends with a sentence where nothing is known to have failed."""
-    if not (names := failed()):
+    """Return pytest's exit code; ends with a sentence where there is nothing, or too much, to run again."""
+    names = failed()
+    if not names:
         sys.exit("Nothing is known to have failed.")
-    return int(pytest.main([*names, "-m", WITH_PROCESSES], plugins=[NoneDeselected()]))
+    if len(names) > MOST:
+        sys.exit(f"{len(names)} tests failed, more than {MOST}: they are not run again.")
+    sys.stdout.write("".join(f"failed the first time: {name}\n" for name in names))
+    sys.stdout.flush()
+    return int(pytest.main(names))
 
 
 if __name__ == "__main__":

