@@ -261,7 +261,7 @@ def test_command_that_the_events_show_to_be_done_is_told(disagreeing: Order) -> 
 
     told = dry_run()
 
-    assert told[5:7] == [f"command {command}", "  State: sent, not confirmed yet → done"]
+    assert told[5:7] == [f"command {command}, Кафе «Сирень»", "  State: sent, not confirmed yet → done"]
     command.refresh_from_db()
     assert command.state == CommandState.SENT
 
