@@ -99,8 +99,8 @@ def test_a_command_and_what_the_timeline_tells_of_it(iiko: SimulatedIiko) -> Non
     acknowledge_command(command_id=command.pk, by="anna", now=timezone.now())
 
     assert right_keys("order_commands") == [OURS]
-    told = set(TimelineEntry.objects.values_list("what", flat=True))
-    assert told >= {"command", "acknowledged"}
+    entries = set(TimelineEntry.objects.values_list("what", flat=True))
+    assert entries >= {"command", "acknowledged"}
     assert set(right_keys("order_timeline")) == {OURS}
 
 

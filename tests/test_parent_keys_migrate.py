@@ -74,10 +74,10 @@ def test_rows_migrate_forward_and_back_beside_the_version_before() -> None:
         fill(old, "three")
         change_a_command()
         meanwhile = {table: [own for own, _parents in keys_of(table)] for table in KEYS}
-        told = select("SELECT count(*) FROM outbound_events")
+        events = select("SELECT count(*) FROM outbound_events")
         migrate(AFTER)
         after, found = rows(), {table: right_keys(table) for table in KEYS}
-        told_again = select("SELECT count(*) FROM outbound_events")
+        events_again = select("SELECT count(*) FROM outbound_events")
         migrate(BEFORE)
         back, shapes_again, routines_again = rows(), shapes_of(), routines()
         migrate(AFTER)
@@ -87,7 +87,7 @@ def test_rows_migrate_forward_and_back_beside_the_version_before() -> None:
     for table, keys in meanwhile.items():
         assert "three" in keys, table
     assert meanwhile["order_commands"] == ["one", None, "three"]
-    assert told_again == told
+    assert events_again == events
     for table, keys in found.items():
         assert set(keys) - {None} == {*PLACES, "three"}, table
         assert (None in keys) is (table in {*OF_THE_HUB_TOO, "webhook_event_keys"}), table
