@@ -28,8 +28,8 @@ if not bind.startswith(("unix:", "fd://")) and not re.search(r":\d+$", bind):
     bind += f":{os.environ.get('PORT') or 8000}"
 backlog = 2048
 
-# A process for each core, of many threads: they mostly wait for commits, and those who wait share one
-# (docs/performance.md). Each thread keeps one database connection; the embedded server takes 200 in all.
+# A process for each core, of many threads: they mostly wait for the database. Webhooks that arrive together
+# take one (docs/adr/0006-webhooks-share-commits.md). Each keeps a connection; the embedded server takes 200.
 # A thread has a request once it is here, and until its answer is handed over: it waits for no client.
 worker_class = "iikohub.operations.buffering_worker.BufferingWorker"
 workers = int(os.environ.get("WEB_CONCURRENCY") or min(max(os.cpu_count() or 2, 2), 4))

@@ -1,13 +1,18 @@
 """Clients that send or read a byte now and then hold a place, and no thread."""
 
 import contextlib
+import json
 import os
 import signal
 import socket
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from http.client import HTTPConnection
 from pathlib import Path
 from typing import cast
+from uuid import uuid4
 
 import pytest
 
@@ -138,6 +143,56 @@ def test_two_requests_sent_at_once_are_answered_in_turn(hub: Hub, client: socket
     client.sendall(one + one + last)
 
     assert answer_to(client).count(b"HTTP/1.1 200 ") == 3
+
+
+@either_server
+@pytest.mark.parametrize("ends", ["", "Connection: close\r\n"], ids=["goes on", "ends"])
+def test_webhooks_that_go_together_are_answered_as_those_that_go_alone(hub: Hub, ends: str) -> None:
+    body = json.dumps([cloud_event(order_id=str(uuid4()))]).encode()
+    heads = []
+    # The first makes the token known, the second has a header that sends it the usual way.
+    for unusual in ("", "TE: trailers\r\n", ""):
+        with socket.create_connection(("127.0.0.1", hub.port), timeout=15) as client:
+            client.sendall(
+                request(f"Content-Length: {len(body)}\r\nX-Request-ID: own\r\n{unusual}{ends}", body)
+            )
+            heads.append(answer_to(client) if ends else client.recv(4096))
+
+    lines = [_without_values(head, b"date", b"x-trace-id") for head in heads]
+    assert lines[0][0] == b"HTTP/1.1 200 OK"
+    assert lines[0] == lines[1] == lines[2]
+    assert b"own" in heads[2]
+
+
+def _without_values(answer: bytes, *names: bytes) -> list[bytes]:
+    lines = [line.lower() if b": " in line else line for line in answer.split(b"\r\n")]
+    return [name if name in names else line for line in lines for name in [line.partition(b":")[0]]]
+
+
+@either_server
+def test_a_thousand_webhooks_of_thirty_connections_are_each_stored_once(hub: Hub) -> None:
+    events = [json.dumps([cloud_event(order_id=str(uuid4()))]).encode() for _ in range(1000)]
+
+    with ThreadPoolExecutor(30) as pool:
+        # Half of them twice, from connections that do not know of each other.
+        statuses = list(pool.map(partial(_bring_all, hub.port), [events[at::15] for at in range(15)] * 2))
+
+    assert {status for each in statuses for status in each} == {200}
+    ids = [json.loads(event)[0]["eventInfo"]["id"] for event in events]
+    stored = {row["entity_key"]: row["duplicates"] for row in hub.rows("/api/v1/webhooks/events")}
+    assert {one: stored.get(one) for one in ids} == dict.fromkeys(ids, 1)
+
+
+def _bring_all(port: int, events: list[bytes]) -> list[int]:
+    connection = HTTPConnection("127.0.0.1", port, timeout=20)
+    statuses = []
+    for event in events:
+        connection.request("POST", PATH, event, {"Authorization": TOKEN})
+        answer = connection.getresponse()
+        answer.read()
+        statuses.append(answer.status)
+    connection.close()
+    return statuses
 
 
 @either_server

@@ -25,14 +25,21 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from enum import Enum, auto
 from functools import partial
-from typing import IO
+from http.client import responses
+from typing import IO, TYPE_CHECKING
 
+from django.apps import apps
 from django.conf import settings
-from gunicorn import config, glogging, http
+from gunicorn import config, glogging, http, util
 from gunicorn.workers import gthread
 
 from iikohub.operations.connection_shares import shares
 from iikohub.operations.request_limits import LINGER_S, LONGEST_HEAD, MOST_RECEIVED, STALLED_S, largest_body
+
+if TYPE_CHECKING:
+    # gunicorn imports this module before the application and with it the apps that these need.
+    from iikohub.operations.webhook_batches import WebhookBatches
+    from webhooks.receiving.batch import Reply
 
 MOST_QUEUED = 128 * 1024 * 1024
 """Bytes of large requests that are whole and wait for a thread, or are with one."""
@@ -65,6 +72,7 @@ _CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 _LENGTH = re.compile(rb"\r\ncontent-length:[ \t]*+([0-9]++)[ \t]*+\r\n", re.IGNORECASE)
 _CHUNKED = re.compile(rb"\r\ntransfer-encoding:[^\r\n]*chunked", re.IGNORECASE)
 _EXPECTS = re.compile(rb"\r\nexpect:[ \t]*100-continue", re.IGNORECASE)
+_CLOSES = re.compile(rb"\r\nconnection:[ \t]*close[ \t]*\r\n", re.IGNORECASE)
 _CHUNK_SIZE = re.compile(rb"[0-9a-fA-F]++")
 _LONGEST_LINE = 8 * 1024
 """Bytes of a chunk's first line; nobody waits for the end of a longer one."""
@@ -110,6 +118,13 @@ class Arriving:
     @property
     def expects_continue(self) -> bool:
         return _EXPECTS.search(self.data, 0, self._head) is not None
+
+    @property
+    def head_and_body(self) -> tuple[bytes, bytes] | None:
+        """The two parts of a whole request of a known length that nothing follows; None of any other."""
+        if self.is_too_large or self._whole != len(self.data):
+            return None
+        return bytes(self.data[: self._head]), bytes(self.data[self._head :])
 
     def is_whole(self) -> bool:
         """Whether there is nothing to wait for, also because the rest will not be taken."""
@@ -386,6 +401,7 @@ class BufferingWorker(gthread.ThreadWorker):  # type: ignore[misc]  # gunicorn d
         self._largest_body = 0
         self._most_received = MOST_RECEIVED
         self._read_within_s = STALLED_S
+        self._batches: WebhookBatches | None = None
 
     @classmethod
     def check_config(cls, cfg: config.Config, log: glogging.Logger) -> None:
@@ -400,6 +416,10 @@ class BufferingWorker(gthread.ThreadWorker):  # type: ignore[misc]  # gunicorn d
         # One request that is allowed fits in any case; in chunks it may be twice its content.
         self._most_received = max(MOST_RECEIVED, 2 * self._largest_body + 2 * LONGEST_HEAD)
         self._read_within_s = settings.REQUEST_ARRIVES_WITHIN_S
+        if apps.ready:  # else another application is served than the hub's
+            from iikohub.operations.webhook_batches import WebhookBatches
+
+            self._batches = WebhookBatches(self.tpool, self.method_queue.defer)
         super().run()
 
     # --- all processes hold equally many ----------------------------------------------------------------
@@ -414,7 +434,12 @@ class BufferingWorker(gthread.ThreadWorker):  # type: ignore[misc]  # gunicorn d
 
     def wait_for_and_dispatch_events(self, timeout: float) -> None:
         pause = self._accepts_at - time.monotonic()
-        super().wait_for_and_dispatch_events(timeout=min(timeout, pause) if pause > 0 else timeout)
+        timeout = min(timeout, pause) if pause > 0 else timeout
+        if self._batches is None:
+            super().wait_for_and_dispatch_events(timeout)
+            return
+        super().wait_for_and_dispatch_events(min(timeout, self._batches.look_again_s or timeout))
+        self._batches.send()
 
     def _tell(self) -> None:
         if self.alive:
@@ -524,6 +549,31 @@ class BufferingWorker(gthread.ThreadWorker):  # type: ignore[misc]  # gunicorn d
         self._stop_waiting(conn)
         conn.state = State.WORKING
         conn.is_parting = self._parts_with_one()
+        if not self._goes_with_others(conn):
+            self._give_to_thread(conn)
+
+    def _goes_with_others(self, conn: Connection) -> bool:
+        """Whether the request is a usual webhook; one that ends its connection takes the usual way."""
+        if self._batches is None or conn.is_parting or conn.queued or not self.alive:
+            return False
+        parts = conn.arriving.head_and_body
+        if parts is None or not self._batches.take_bytes(*parts, partial(self._answer_webhook, conn)):
+            return False
+        conn.keeps_alive = _CLOSES.search(parts[0]) is None
+        return True
+
+    def _answer_webhook(self, conn: Connection, reply: "Reply | None") -> None:
+        if reply is None:
+            self._give_to_thread(conn)
+            return
+        try:
+            conn.sock.sendall(_http_answer(reply, keeps_alive=conn.keeps_alive))
+        except OSError:
+            self._drop(conn)
+            return
+        self._after_thread(conn)
+
+    def _give_to_thread(self, conn: Connection) -> None:
         conn.hand_over()
         self.enqueue_req(conn)
 
@@ -551,6 +601,9 @@ class BufferingWorker(gthread.ThreadWorker):  # type: ignore[misc]  # gunicorn d
             self._drop(conn)
             return
         conn.let_request_go()
+        self._after_thread(conn)
+
+    def _after_thread(self, conn: Connection) -> None:
         if conn.sock.left:
             conn.taken = 0
             self._wait(conn, State.WRITING, STALLED_S)
@@ -688,3 +741,16 @@ class BufferingWorker(gthread.ThreadWorker):  # type: ignore[misc]  # gunicorn d
         for conn in self._waiting:
             if conn.state is not State.WRITING:
                 conn.deadline = min(conn.deadline, deadline)
+
+
+def _http_answer(reply: "Reply", *, keeps_alive: bool) -> bytes:
+    """Write an answer as gunicorn does."""
+    answer = reply.answer
+    head = (
+        f"HTTP/1.1 {answer.status} {responses[answer.status]}",
+        "Server: gunicorn",
+        f"Date: {util.http_date()}",
+        f"Connection: {'keep-alive' if keeps_alive else 'close'}",
+        *(f"{name}: {value}" for name, value in reply.headers),
+    )
+    return "\r\n".join((*head, "", "")).encode() + answer.body

@@ -19,7 +19,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol, cast
+from typing import TYPE_CHECKING, Any, Protocol, cast
 
 import structlog
 from granian import Granian
@@ -27,6 +27,10 @@ from granian.constants import HTTPModes, Interfaces
 from granian.http import HTTP1Settings
 
 from iikohub.operations.request_limits import LINGER_S, LONGEST_HEAD, MOST_RECEIVED, STALLED_S, largest_body
+
+if TYPE_CHECKING:
+    from iikohub.operations.webhook_batches import WebhookBatches
+    from webhooks.receiving.batch import Reply
 
 logger = structlog.stdlib.get_logger(__name__)
 
@@ -95,6 +99,8 @@ class Gateway:
     ) -> None:
         self._application = application
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="request")
+        self._batches: WebhookBatches | None = None
+        self._sends_soon = False
         self._largest_body = largest_body
         self._arrives_within_s = arrives_within_s
         # One request that is allowed fits in any case.
@@ -105,6 +111,10 @@ class Gateway:
     def __rsgi_init__(self, loop: asyncio.AbstractEventLoop) -> None:
         """Hear of the end beside granian, whose own handler the loop calls all the same."""
         signal.signal(signal.SIGTERM, lambda _number, _frame: loop.call_soon_threadsafe(self._hurry))
+        # Here and not at the top: by now the application has loaded the apps that it needs.
+        from iikohub.operations.webhook_batches import WebhookBatches
+
+        self._batches = WebhookBatches(self._pool, loop.call_soon_threadsafe)
 
     async def __rsgi__(self, scope: Scope, exchange: Exchange) -> None:
         body = bytearray()
@@ -113,6 +123,9 @@ class Gateway:
             if length_of(environ) <= self._largest_body:
                 await self._receive(exchange, body)
                 environ["CONTENT_LENGTH"] = str(len(body))
+            if (reply := await self._reply_of_batch(scope, body)) is not None:
+                exchange.response_bytes(reply.answer.status, list(reply.headers), reply.answer.body)
+                return
             environ["wsgi.input"] = io.BytesIO(body)
             loop = asyncio.get_running_loop()
             await loop.run_in_executor(self._pool, self._answer, environ, exchange, loop)
@@ -120,6 +133,25 @@ class Gateway:
             exchange.response_bytes(refused.status, refused.headers, b"")
         finally:
             self._received -= len(body)
+
+    async def _reply_of_batch(self, scope: Scope, body: bytearray) -> "Reply | None":
+        """Wait for the reply to a usual webhook; None for any other request, which takes the usual way."""
+        if self._batches is None or scope.method != "POST" or scope.query_string:
+            return None
+        loop = asyncio.get_running_loop()
+        reply: asyncio.Future[Reply | None] = loop.create_future()
+        if not self._batches.take(scope.path, scope.headers.items(), body, reply.set_result):
+            return None
+        if not self._sends_soon:
+            self._sends_soon = True
+            loop.call_soon(self._send_batches, self._batches)
+        return await reply
+
+    def _send_batches(self, batches: "WebhookBatches") -> None:
+        self._sends_soon = False
+        batches.send()
+        if (again_s := batches.look_again_s) is not None:
+            asyncio.get_running_loop().call_later(again_s, batches.send)
 
     def __rsgi_del__(self, _loop: asyncio.AbstractEventLoop) -> None:
         self._pool.shutdown()

@@ -4,26 +4,21 @@
 webhooks to integrators (``core.trace``).
 """
 
-import re
-import secrets
 from collections.abc import Callable, Iterable
 from typing import Any
 
 from core import spans, trace
-from core.request_id import request_id
+from core.request_id import id_headers, id_of, request_id
 
 Environ = dict[str, Any]
 StartResponse = Callable[..., Any]
 Application = Callable[[Environ, StartResponse], Iterable[bytes]]
 
-HEADER = "X-Request-ID"
-TRACE_HEADER = "X-Trace-ID"
-_TAKEN = re.compile(r"[A-Za-z0-9._:-]{1,64}")
 _LONGEST_PATH = 300
 
 
 class RequestIds:
-    """Take the caller's ``X-Request-ID`` where it is a plain one of at most 64 characters, else make one.
+    """Give each request its ids.
 
     The trace is new; whoever shows a valid API key may name another (``ApiKeyAuthentication``). Outside of
     Django, so that the door for webhooks, which goes past it, has both.
@@ -33,12 +28,10 @@ class RequestIds:
         self._application = application
 
     def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
-        given = environ.get("HTTP_X_REQUEST_ID", "")
-        own = given if given and _TAKEN.fullmatch(given) else secrets.token_hex(16)
+        own = id_of(environ.get("HTTP_X_REQUEST_ID", ""))
 
         def start(status: str, headers: list[tuple[str, str]], *more: object) -> object:
-            ids = [(HEADER, own), (TRACE_HEADER, trace.current_id())]
-            return start_response(status, [*headers, *ids], *more)
+            return start_response(status, [*headers, *id_headers(own, trace.current_id())], *more)
 
         token, begun = request_id.set(own), trace.begin_request()
         try:

@@ -15,7 +15,7 @@ from iiko_client.models.events import Envelope
 from organizations.models.organization import Organization
 from webhooks.models.inbox import EventSource, EventStatus, Reason
 from webhooks.receiving.insert import NewEvent, insert, insert_one
-from webhooks.receiving.parser import Message, NotMessages, read_body
+from webhooks.receiving.parser import Message, NotMessages, read_body, read_plain
 from webhooks.receiving.tokens import Scope
 
 _CHUNK = 500
@@ -56,6 +56,13 @@ def receive_body(body: bytes, scope: Scope) -> Receipt:
         _give_wrong_tenant_reasons(wrong_tenant)
     stored = store(events)
     return Receipt(False, stored, len(events) - stored, tuple(event.envelope for event in events))
+
+
+def plain_event(body: bytes, scope: Scope) -> NewEvent | None:
+    """Make the row of a body that needs nothing but this one row; None for any other body."""
+    message = read_plain(body)
+    event = event_of(message, scope) if message is not None else None
+    return event if event is not None and event.is_plain and not _needs_soi_key(event) else None
 
 
 def _unreadable(body: bytes, problem: NotMessages) -> NewEvent:

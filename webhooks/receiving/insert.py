@@ -16,7 +16,6 @@ from core import trace
 from iiko_client.models.events import Envelope
 from webhooks.models.inbox import PARTITIONS, EventSource, EventStatus
 from webhooks.receiving.database_watch import database_watch
-from webhooks.receiving.group_commit import GroupCommit
 
 
 @dataclass(slots=True)
@@ -125,7 +124,8 @@ _NAMES = ", ".join(name for name, _, _ in _ALL)
 _INTO = f"webhook_events ({_NAMES}, notes, attempts"
 # A trigger counts a repeat on the row it repeats, and what is new alone comes back (docs/adr/0015).
 _RETURNING = " RETURNING dedup_key"
-_LARGEST_GROUP = 32
+MOST_ROWS = 32
+"""Of one statement of plain rows."""
 # S608: all of these are made of the constants above.
 _INSERT_ONE = (
     f"INSERT INTO {_INTO}) VALUES ({', '.join(f'%s::{kind}' for _, kind, _ in _ALL)}, '[]', 0){_RETURNING}"  # noqa: S608
@@ -149,21 +149,16 @@ def _insert_plain(rows: int) -> PreparedStatement:
     )
 
 
-_statements = [_insert_plain(rows) for rows in range(1, _LARGEST_GROUP + 1)]
+_statements = [_insert_plain(rows) for rows in range(1, MOST_ROWS + 1)]
 
 
 def insert_one(event: NewEvent) -> bool:
-    """Insert a row, or count a repeat on the one there is; returns whether it was new.
-
-    Outside a transaction the row is committed, perhaps together with those of other threads.
-    """
-    if not event.is_plain or connection.queries_logged or connection.execute_wrappers:
-        with connection.cursor() as cursor:
-            cursor.execute(_INSERT_ONE, [read(event) for _, _, read in _ALL])
-            return cursor.fetchone() is not None
-    if connection.in_atomic_block:
-        return _run_one(event)
-    return _commit_in_group(event.dedup_key, event)
+    """Insert a row, or count a repeat on the one there is; returns whether it was new."""
+    if event.is_plain and not (connection.queries_logged or connection.execute_wrappers):
+        return insert_plain([event])[0]
+    with connection.cursor() as cursor:
+        cursor.execute(_INSERT_ONE, [read(event) for _, _, read in _ALL])
+        return cursor.fetchone() is not None
 
 
 def insert(events: Sequence[NewEvent], *, ids: list[int]) -> int:
@@ -174,21 +169,18 @@ def insert(events: Sequence[NewEvent], *, ids: list[int]) -> int:
         return len(cursor.fetchall())
 
 
-def _run_one(event: NewEvent) -> bool:
-    database_watch.check_in_time()
-    return bool(_statements[0].run([read(event) for _, _, read in _PLAIN]))
+def insert_plain(events: Sequence[NewEvent]) -> list[bool]:
+    """Insert ``MOST_ROWS`` plain rows with different keys at most; returns for each whether it was new.
 
-
-def _run_group(events: Sequence[NewEvent]) -> list[bool]:
+    Raises:
+        DatabaseAway: too long was waited for other threads.
+    """
     database_watch.check_in_time()
     # Sorted by key, as everywhere: two processes must not lock the same rows crosswise.
     rows = sorted(events, key=lambda event: event.dedup_key)
     answers = _statements[len(rows) - 1].run([read(event) for event in rows for _, _, read in _PLAIN])
     new = {key for (key,) in answers}
     return [event.dedup_key.encode() in new for event in events]
-
-
-_commit_in_group = GroupCommit(_run_group, alone=_run_one, at_most=_LARGEST_GROUP)
 
 
 def _encode(value: object) -> bytes | None:

@@ -119,9 +119,9 @@ def _answer(status: int, content: dict[str, str], *more: tuple[str, str]) -> Ans
     return Answer(status, body, headers)
 
 
-_OK = _answer(200, {"status": "OK"})
+OK = _answer(200, {"status": "OK"})
 _IGNORED = _answer(200, {"status": "ignored"})
-_UNAVAILABLE = _answer(
+UNAVAILABLE = _answer(
     503,
     {"status": "unavailable", "detail": "Not stored: the hub cannot use its database. Send it again."},
     ("Retry-After", "5"),
@@ -137,19 +137,33 @@ def answer_webhook(request: WebhookRequest) -> Answer:
         content = {"status": refusal.code, "detail": str(refusal)}
         return _answer(refusal.status, content, *refusal.headers)
     except (DatabaseError, InterfaceError, TokensUnreadable) as error:
-        _receipts.labels("unavailable").inc()
+        count_unavailable(1)
         # A refusal without a question has nothing more to tell.
         logger.error("inbox.not_stored", exc_info=not isinstance(error, DatabaseAway))
-        return _UNAVAILABLE
-    (_ignored_receipts if receipt.is_ignored else _stored_receipts).inc()
-    if receipt.stored:
-        _new_events.inc(receipt.stored)
-    if receipt.duplicates:
-        _duplicate_events.inc(receipt.duplicates)
+        return UNAVAILABLE
+    if receipt.is_ignored:
+        _ignored_receipts.inc()
+    count_stored(new=receipt.stored, duplicates=receipt.duplicates, receipts=0 if receipt.is_ignored else 1)
     log_received(receipt.envelopes)
     if scope.introduced and receipt.stored + receipt.duplicates and not receipt.is_ignored:
         _retire_former_tokens(scope)
-    return _IGNORED if receipt.is_ignored else _OK
+    return _IGNORED if receipt.is_ignored else OK
+
+
+def count_stored(*, new: int, duplicates: int, receipts: int) -> None:
+    """Count messages that are in the inbox, and the requests that brought them."""
+    for counter, amount in (
+        (_stored_receipts, receipts),
+        (_new_events, new),
+        (_duplicate_events, duplicates),
+    ):
+        if amount:
+            counter.inc(amount)
+
+
+def count_unavailable(receipts: int) -> None:
+    """Count requests that the database did not take."""
+    _receipts.labels("unavailable").inc(receipts)
 
 
 def _retire_former_tokens(scope: Scope) -> None:
