@@ -24,7 +24,7 @@ import time
 from collections.abc import Callable
 from concurrent.futures import Future
 from enum import Enum, auto
-from functools import partial
+from functools import lru_cache, partial
 from http.client import responses
 from typing import IO, TYPE_CHECKING
 
@@ -749,8 +749,13 @@ def _http_answer(reply: "Reply", *, keeps_alive: bool) -> bytes:
     head = (
         f"HTTP/1.1 {answer.status} {responses[answer.status]}",
         "Server: gunicorn",
-        f"Date: {util.http_date()}",
+        f"Date: {_date(int(time.time()))}",  # noqa: TID251  # of the machine, as gunicorn's
         f"Connection: {'keep-alive' if keeps_alive else 'close'}",
         *(f"{name}: {value}" for name, value in reply.headers),
     )
     return "\r\n".join((*head, "", "")).encode() + answer.body
+
+
+@lru_cache(maxsize=1)
+def _date(second: int) -> str:
+    return str(util.http_date(second))
