@@ -14,6 +14,9 @@ TERMINAL_GROUP_ID = "7b3c2f60-0d55-4c59-9a39-3f1d6a4be002"
 COURIER_ID = "7b3c2f60-0d55-4c59-9a39-3f1d6a4be003"
 STEPS = ("WaitCooking", "CookingStarted", "OnWay", "Closed")
 
+BEGUN, OVER = 0, len(STEPS) - 1
+"""The steps of an order that has just come, and of one that is over."""
+
 _EVENING = datetime(2026, 3, 14, 14, 0, tzinfo=UTC)
 _LOCAL = timedelta(hours=5)
 _STEP_MINUTES = (0, 8, 25, 45)
@@ -122,9 +125,9 @@ _MARKED = 0xABCDEF
 HEXADECIMAL, DECIMAL = b"\x01", b"\x02"
 
 
-def unique_bodies(*, run: int) -> Iterator[bytes]:
+def unique_bodies(*, run: int, step: int) -> Iterator[bytes]:
     """Bodies of one size with a new order each, without end; cheap, since only the ids are filled in."""
-    text = template(run=run).replace(b"%", b"%%")
+    text = template(run=run, step=step).replace(b"%", b"%%")
     text = text.replace(HEXADECIMAL, b"%(n)012x").replace(DECIMAL, b"%(n)08d")
     number = 0
     while True:
@@ -132,7 +135,7 @@ def unique_bodies(*, run: int) -> Iterator[bytes]:
         yield text % {b"n": number}
 
 
-def template(*, run: int) -> bytes:
+def template(*, run: int, step: int) -> bytes:
     """Return a body with ``HEXADECIMAL`` (12 digits) and ``DECIMAL`` (8) where the order's number goes."""
-    text = body([Moment(run, _MARKED, 0)])
+    text = body([Moment(run, _MARKED, step)])
     return text.replace(f"{_MARKED:012x}".encode(), HEXADECIMAL).replace(b"%d" % _MARKED, DECIMAL)

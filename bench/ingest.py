@@ -17,7 +17,7 @@ from django.db import connection
 
 from bench import database, wrk
 from bench.__main__ import PROJECT
-from bench.bodies import ORGANIZATION_ID, Moment, body
+from bench.bodies import BEGUN, ORGANIZATION_ID, Moment, body
 from bench.load import LoadResult
 from bench.processes import ProcessFailed, family, free_port, processor_s, serving
 from bench.report import HUNDREDTHS, MS, Comparison, JsonObject, Length, Row, Section, rows_of_each
@@ -126,13 +126,19 @@ def _measure(server: str, run: int, *, seconds: float, token: str) -> IngestRun:
     return IngestRun((before + after) / 2, load, rows, busy_s / max(1, load.answered) * 1e6)
 
 
-def send(port: int, *, run: int, seconds: float, token: str) -> LoadResult:
-    """Send as many webhooks as are taken, by wrk where there is one."""
+def send(port: int, *, run: int, seconds: float, token: str, step: int = BEGUN) -> LoadResult:
+    """Send as many webhooks as are taken, of a new order each, by wrk where there is one."""
     if wrk.program():
         return wrk.send(
-            port, token=token, run=run, connections=CONNECTIONS, warm_up_s=WARM_UP_S, seconds=seconds
+            port,
+            token=token,
+            run=run,
+            step=step,
+            connections=CONNECTIONS,
+            warm_up_s=WARM_UP_S,
+            seconds=seconds,
         )
-    return _send(port, run=run, seconds=seconds, token=token)
+    return _send(port, run=run, step=step, seconds=seconds, token=token)
 
 
 def _pgbench(seconds: float) -> float:
@@ -157,10 +163,11 @@ def _pgbench(seconds: float) -> float:
     return float(found[1])
 
 
-def _send(port: int, *, run: int, seconds: float, token: str) -> LoadResult:
+def _send(port: int, *, run: int, step: int, seconds: float, token: str) -> LoadResult:
     done = subprocess.run(
         [
-            sys.executable, "-m", "bench.load", f"--port={port}", f"--token={token}", f"--run={run}",
+            sys.executable, "-m", "bench.load", f"--port={port}", f"--token={token}",
+            f"--run={run}", f"--step={step}",
             f"--connections={CONNECTIONS}", f"--warm-up-s={WARM_UP_S}", f"--seconds={seconds}",
         ],
         cwd=PROJECT, capture_output=True, text=True, check=False,

@@ -66,9 +66,9 @@ class _Caller:
 
 
 class Load:
-    def __init__(self, *, port: int, token: str, run: int) -> None:
+    def __init__(self, *, port: int, token: str, run: int, step: int) -> None:
         self._address = ("127.0.0.1", port)
-        self._bodies = unique_bodies(run=run)
+        self._bodies = unique_bodies(run=run, step=step)
         size = len(next(self._bodies))
         self._head = head(token, size)
         self._selector = selectors.DefaultSelector()
@@ -154,13 +154,13 @@ def _percentile_ms(ascending: list[float], share: float) -> float:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    for name in ("--port", "--run", "--connections"):
+    for name in ("--port", "--run", "--step", "--connections"):
         parser.add_argument(name, type=int, required=True)
     for name in ("--warm-up-s", "--seconds"):
         parser.add_argument(name, type=float, required=True)
     parser.add_argument("--token", required=True)
     options = parser.parse_args()
-    load = Load(port=options.port, token=options.token, run=options.run)
+    load = Load(port=options.port, token=options.token, run=options.run, step=options.step)
     result = load.run(connections=options.connections, warm_up_s=options.warm_up_s, seconds=options.seconds)
     print(json.dumps(asdict(result)))
 

@@ -25,14 +25,14 @@ def program() -> str | None:
 
 
 def send(
-    port: int, *, token: str, run: int, connections: int, warm_up_s: float, seconds: float
+    port: int, *, token: str, run: int, step: int, connections: int, warm_up_s: float, seconds: float
 ) -> LoadResult:
     """Warm up, then measure; wrk counts in whole seconds.
 
     Raises:
         ProcessFailed: wrk did not measure.
     """
-    text = template(run=run)
+    text = template(run=run, step=step)
     size = len(text) + 11 * text.count(HEXADECIMAL) + 7 * text.count(DECIMAL)
     with tempfile.NamedTemporaryFile() as file:
         file.write(head(token, size) + text)

@@ -566,6 +566,7 @@ class BufferingWorker(gthread.ThreadWorker):  # type: ignore[misc]  # gunicorn d
         if reply is None:
             self._give_to_thread(conn)
             return
+        conn.keeps_alive &= self.alive
         try:
             conn.sock.sendall(_http_answer(reply, keeps_alive=conn.keeps_alive))
         except OSError:

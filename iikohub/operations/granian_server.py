@@ -18,6 +18,7 @@ from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
@@ -100,7 +101,7 @@ class Gateway:
         self._application = application
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="request")
         self._batches: WebhookBatches | None = None
-        self._sends_soon = False
+        self._sends_soon = self._looks_later = False
         self._largest_body = largest_body
         self._arrives_within_s = arrives_within_s
         # One request that is allowed fits in any case.
@@ -140,18 +141,30 @@ class Gateway:
             return None
         loop = asyncio.get_running_loop()
         reply: asyncio.Future[Reply | None] = loop.create_future()
-        if not self._batches.take(scope.path, scope.headers.items(), body, reply.set_result):
+        if not self._batches.take(scope.path, scope.headers.items(), body, partial(_give, reply)):
             return None
         if not self._sends_soon:
             self._sends_soon = True
-            loop.call_soon(self._send_batches, self._batches)
+            loop.call_soon(self._send_batches, loop, self._batches)
         return await reply
 
-    def _send_batches(self, batches: "WebhookBatches") -> None:
+    def _send_batches(self, loop: asyncio.AbstractEventLoop, batches: "WebhookBatches") -> None:
+        """Send what came in this turn of the loop."""
         self._sends_soon = False
         batches.send()
-        if (again_s := batches.look_again_s) is not None:
-            asyncio.get_running_loop().call_later(again_s, batches.send)
+        self._look_later(loop, batches)
+
+    def _look_later(self, loop: asyncio.AbstractEventLoop, batches: "WebhookBatches") -> None:
+        """Let those who wait for a batch that hangs take the usual way."""
+        again_s = batches.look_again_s
+        if again_s is not None and not self._looks_later:
+            self._looks_later = True
+            loop.call_later(again_s, self._look, loop, batches)
+
+    def _look(self, loop: asyncio.AbstractEventLoop, batches: "WebhookBatches") -> None:
+        self._looks_later = False
+        batches.send()
+        self._look_later(loop, batches)
 
     def __rsgi_del__(self, _loop: asyncio.AbstractEventLoop) -> None:
         self._pool.shutdown()
@@ -204,6 +217,11 @@ class Gateway:
         finally:
             if (close := getattr(result, "close", None)) is not None:
                 close()
+
+
+def _give(reply: "asyncio.Future[Reply | None]", given: "Reply | None") -> None:
+    if not reply.done():  # else the client is gone
+        reply.set_result(given)
 
 
 async def _send(stream: Stream, piece: bytes) -> None:

@@ -20,6 +20,9 @@ from webhooks.receiving.view import RECEIVE_PATHS
 
 logger = structlog.stdlib.get_logger(__name__)
 
+LONGEST_HEAD = 8000
+"""Bytes; usual ones have some 300."""
+
 PATIENCE_S = 0.25
 """Who has waited so long for the batch before it takes the usual way: that one may hang."""
 
@@ -48,7 +51,7 @@ class WebhookBatches:
 
     def take_bytes(self, head: bytes, body: bytes, answered: Answered) -> bool:
         """Take a request as it came, the head with its empty line; False for all but usual webhooks."""
-        found = _HEAD.fullmatch(head)
+        found = _HEAD.fullmatch(head) if len(head) <= LONGEST_HEAD else None
         if found is None:
             return False
         lines = (line.partition(":") for line in found[2].decode().split("\r\n")[:-1])

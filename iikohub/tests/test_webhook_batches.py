@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from iikohub.operations import webhook_batches
-from iikohub.operations.webhook_batches import PATIENCE_S, WebhookBatches
+from iikohub.operations.webhook_batches import LONGEST_HEAD, PATIENCE_S, WebhookBatches
 from webhooks.receiving.batch import PlainWebhook, Reply
 from webhooks.receiving.insert import MOST_ROWS
 from webhooks.receiving.view import OK
@@ -159,6 +159,7 @@ def test_names_of_headers_are_read_in_any_case_and_the_callers_id_is_kept(loop: 
         (b"Host: hub", b"Upgrade: h2c"),
         (b"Host: hub", b"Connection: upgrade"),
         (b"Host: hub", b"Authorization: another"),
+        (b"Host: hub", b"Host: " + b"h" * LONGEST_HEAD),
     ],
 )
 def test_an_unusual_head_is_the_usual_ways_to_judge(loop: Loop, part: bytes, other: bytes) -> None:
