@@ -36,7 +36,9 @@ class Moment:
 
     @property
     def at(self) -> datetime:
-        return _EVENING + timedelta(seconds=2 * self.order, minutes=_STEP_MINUTES[self.step])
+        # Each run has an hour of its own: a restaurant's orders of one hour are counted together.
+        hour = timedelta(hours=self.run & 0xFF)
+        return _EVENING + hour + timedelta(seconds=2 * self.order, minutes=_STEP_MINUTES[self.step])
 
     @property
     def revision(self) -> int:
