@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 from sandbox.options import UsageError, add_arguments, read_options
 
-INSTALL = "python -m pip install --require-hashes -r requirements-dev.txt"
+INSTALL = "make install"
 
 
 def start(given: Mapping[str, object]) -> None:

@@ -156,7 +156,7 @@ class NoRedirect(urllib.request.HTTPRedirectHandler):
         return None
 
 
-def test_certificate_is_made_once_and_kept_secret(tmp_path: Path) -> None:
+def test_certificate_is_made_once_and_its_key_kept_secret(tmp_path: Path) -> None:
     script = DEPLOY / "nginx" / "self-signed.sh"
     run(script, NAME, tmp_path)
     key = (tmp_path / "privkey.pem").read_bytes()
@@ -166,6 +166,7 @@ def test_certificate_is_made_once_and_kept_secret(tmp_path: Path) -> None:
     assert (again.returncode, "is there already" in again.stderr) == (1, True)
     assert (tmp_path / "privkey.pem").read_bytes() == key
     assert (tmp_path / "privkey.pem").stat().st_mode & 0o077 == 0
+    assert (tmp_path / "fullchain.pem").stat().st_mode & 0o777 == 0o644
 
 
 # --- systemd -------------------------------------------------------------------------------------------

@@ -118,7 +118,7 @@ def test_command_of_development_says_what_to_install(checkout: Path, command: st
     assert "Traceback" not in done.stderr
     (sentence,) = done.stderr.splitlines()
     assert missing in sentence
-    assert "python -m pip install --require-hashes -r requirements-dev.txt" in sentence
+    assert "make install" in sentence
 
 
 @pytest.mark.process

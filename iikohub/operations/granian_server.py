@@ -7,10 +7,12 @@ pool has the request (docs/adr/0008-threads-wait-for-no-client.md).
 """
 
 import asyncio
+import errno
 import io
 import os
 import runpy
 import signal
+import socket
 import sys
 import threading
 import time
@@ -41,6 +43,8 @@ MOST_CONNECTIONS = 4000
 """Of one process, idle ones too: past them a client waits in the backlog until another leaves."""
 
 _LOOK_EVERY_S = 1.0
+_PORT_FREE_WITHIN_S = 5.0
+"""As long as gunicorn tries."""
 
 Environ = dict[str, object]
 Headers = list[tuple[str, str]]
@@ -283,9 +287,12 @@ def _add_header(environ: Environ, name: str, value: str) -> None:
 def main() -> None:
     """Serve until a signal ends it. Raises ``SystemExit`` for an address that granian cannot listen on."""
     conf = runpy.run_path(str(CONFIGURATION))
+    address = _address(conf["bind"])
+    if "port" in address:
+        wait_for_port(**address)
     server = Granian(
         "iikohub.wsgi",
-        **_address(conf["bind"]),
+        **address,
         interface=Interfaces.RSGI,
         workers=conf["workers"],
         websockets=False,
@@ -315,6 +322,35 @@ def _address(bind: str) -> dict[str, Any]:
         return {"uds": Path(bind.removeprefix("unix:"))}
     host, _colon, port = bind.rpartition(":")
     return {"address": host.strip("[]"), "port": int(port)}
+
+
+def wait_for_port(address: str, port: int, *, within_s: float = _PORT_FREE_WITHIN_S) -> None:
+    """Wait until nobody listens there: granian would share the port, and each of the two get some requests.
+
+    Raises:
+        SystemExit: somebody still does.
+    """
+    end = time.monotonic() + within_s
+    while not _is_free(address, port):
+        if time.monotonic() > end:
+            raise SystemExit(
+                f"Connection in use: another program listens at {address}, port {port}. "
+                "Stop it, or set PORT to another."
+            )
+        time.sleep(0.2)
+
+
+def _is_free(address: str, port: int) -> bool:
+    """Return whether nobody listens there; what else may be wrong with an address, granian says."""
+    family, kind, protocol, _name, place = socket.getaddrinfo(address, port, type=socket.SOCK_STREAM)[0]
+    with socket.socket(family, kind, protocol) as probe:
+        # A port whose last connections are still fading away is free.
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(place)
+        except OSError as error:
+            return error.errno != errno.EADDRINUSE
+    return True
 
 
 def _load(conf: Mapping[str, Any], *, master: int) -> Gateway:

@@ -9,6 +9,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable
+from http import HTTPStatus
 from typing import Any, TextIO
 
 import orjson
@@ -31,6 +32,13 @@ def without_query(_logger: WrappedLogger, _method: str, event: EventDict) -> Eve
     return event
 
 
+def without_way_to_refusal(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
+    """Leave out the traceback that Django adds to a page somebody may not see: nothing is broken."""
+    if event.get("status_code") == HTTPStatus.FORBIDDEN:
+        event.pop("exc_info", None)
+    return event
+
+
 def with_ids(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
     """Name the request that is being answered, and the trace that it or a job belongs to."""
     if own := request_id.get():
@@ -48,6 +56,7 @@ SHARED_PROCESSORS: list[Processor] = [
     structlog.processors.TimeStamper(fmt="iso", utc=True),
     structlog.stdlib.ExtraAdder(),
     without_query,
+    without_way_to_refusal,
 ]
 
 

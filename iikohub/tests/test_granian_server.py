@@ -1,12 +1,14 @@
 """What the hub is told of a request that comes through granian."""
 
-from collections.abc import Sequence
+import socket
+import threading
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 import pytest
 
 from iikohub.operations import web_server
-from iikohub.operations.granian_server import RequestHeaders, environ_of
+from iikohub.operations.granian_server import RequestHeaders, environ_of, wait_for_port
 
 
 class Headers:
@@ -73,6 +75,41 @@ def test_header_that_could_pose_as_another_is_dropped() -> None:
     environ = environ_of(Request(headers))
 
     assert environ["HTTP_X_FORWARDED_FOR"] == "192.0.2.1"
+
+
+@pytest.fixture
+def listener() -> Iterator[socket.socket]:
+    """Listen as granian does, which shares a port with whoever does the same."""
+    with socket.socket() as listener:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        listener.bind(("127.0.0.1", 0))
+        listener.listen()
+        yield listener
+
+
+@pytest.mark.parametrize("address", ["127.0.0.1", "0.0.0.0"])  # nobody listens there
+def test_port_of_another_program_is_not_shared(listener: socket.socket, address: str) -> None:
+    port = listener.getsockname()[1]
+
+    with pytest.raises(SystemExit) as refused:
+        wait_for_port(address, port, within_s=0.3)
+
+    assert str(refused.value) == (
+        f"Connection in use: another program listens at {address}, port {port}. "
+        "Stop it, or set PORT to another."
+    )
+
+
+def test_port_is_waited_for_while_another_program_leaves_it(listener: socket.socket) -> None:
+    port = listener.getsockname()[1]
+    leaving = threading.Timer(0.3, listener.close)
+    leaving.start()
+
+    wait_for_port("127.0.0.1", port)
+
+    leaving.join()
+    with socket.socket() as ours:
+        ours.bind(("127.0.0.1", port))
 
 
 def test_unknown_server_is_refused_with_those_there_are(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,11 +4,13 @@ import io
 import json
 import logging
 import logging.config
+import sys
 import time
 from collections.abc import Callable
 from typing import Any
 
 import pytest
+from django.core.exceptions import PermissionDenied
 from django.test import Client
 
 from iikohub.operations.logs import LineHandler, logging_config
@@ -161,6 +163,25 @@ def test_traceback_keeps_its_lines_on_the_console() -> None:
         handler.handle(record("broken", exc_info=error))
 
     assert any(line.strip() == "raise ZeroDivisionError" for line in written(handler))
+
+
+@pytest.mark.parametrize(("status", "has_traceback"), [(403, False), (500, True)])
+def test_refused_page_is_a_line_without_traceback(status: int, has_traceback: bool) -> None:
+    handler = line_handler("json")
+    refused = logging.makeLogRecord(
+        {"name": "django.request", "levelname": "WARNING", "msg": "Forbidden: %s"}
+    )
+    vars(refused).update(args=("/admin/first-steps/",), status_code=status)
+
+    try:
+        raise PermissionDenied
+    except PermissionDenied:
+        refused.exc_info = sys.exc_info()
+        handler.handle(refused)
+
+    (line,) = map(json.loads, written(handler))
+    assert (line["event"], line["status_code"]) == ("Forbidden: /admin/first-steps/", status)
+    assert ("exception" in line) == has_traceback
 
 
 @pytest.mark.parametrize("value", [2**70, "\ud83d", {1: "a"}, {"a"}, None, 1.5, ["x", {"y": 1}]])

@@ -1,7 +1,11 @@
 import io
 import re
+import shutil
 import socket
+import ssl
+import subprocess
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from uuid import UUID
 
 import pytest
@@ -126,6 +130,43 @@ def test_hub_that_is_down_costs_the_letter_and_nothing_else(
     assert sender.counts() == Counts(refused=3, lost=1)
     assert _lines(log)[0] == "first  no answer, again in 0.01 s"
     assert [answer.status for answer in sender.answers()] == [None, None, None]
+
+
+@pytest.fixture
+def certificate(hub: Hub, tmp_path: Path) -> Path:
+    """Have the hub speak TLS with a certificate that signed itself; returns it."""
+    script = Path(__file__).parents[2] / "deploy" / "nginx" / "self-signed.sh"
+    subprocess.run([script, "localhost", tmp_path], check=True, capture_output=True)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(tmp_path / "fullchain.pem", tmp_path / "privkey.pem")
+    hub.socket = context.wrap_socket(hub.socket, server_side=True)
+    return tmp_path / "fullchain.pem"
+
+
+@pytest.mark.skipif(not shutil.which("openssl"), reason="no openssl on this machine")
+@pytest.mark.usefixtures("certificate")
+def test_certificate_that_is_not_trusted_is_named(
+    hub: Hub, make_sender: MakeSender, log: io.StringIO
+) -> None:
+    sender = make_sender(url=f"https://localhost:{hub.server_address[1]}/")
+
+    _send(sender, "first", until="lost")
+
+    reason = "certificate not valid (REQUESTS_CA_BUNDLE names one to trust)"
+    assert _lines(log)[0] == f"first  {reason}, again in 0.01 s"
+    assert hub.bodies == []
+
+
+@pytest.mark.skipif(not shutil.which("openssl"), reason="no openssl on this machine")
+def test_certificate_that_the_machine_names_is_trusted(
+    hub: Hub, make_sender: MakeSender, certificate: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(certificate))
+    sender = make_sender(url=f"https://localhost:{hub.server_address[1]}/")
+
+    _send(sender, "first")
+
+    assert hub.bodies == [b"first"]
 
 
 def test_slow_lane_does_not_hold_up_another(hub: Hub, make_sender: MakeSender) -> None:

@@ -7,6 +7,7 @@ partition's own thread waits for the hub.
 from __future__ import annotations
 
 import heapq
+import os
 import time
 from collections import deque
 from collections.abc import Callable
@@ -22,6 +23,7 @@ from sandbox.journal import Journal
 from sandbox.webhooks.webhook_queue import Delivery
 
 _ANSWERS_KEPT = 500
+CERTIFICATE = "certificate not valid (REQUESTS_CA_BUNDLE names one to trust)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +54,10 @@ class Counts:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """The hub's answer to one attempt; ``status`` is None when there was none. ``number`` counts all."""
+    """The hub's answer to one attempt; ``status`` is None when there was none, and ``why`` says so.
+
+    ``number`` counts all.
+    """
 
     at: datetime
     title: str
@@ -61,6 +66,7 @@ class Answer:
     url: str = ""
     body: bytes = b""
     number: int = 0
+    why: str = ""
 
     @property
     def is_accepted(self) -> bool:
@@ -128,8 +134,9 @@ class Sender:
 
     def _work(self, partition: _Partition) -> None:
         with requests.Session() as session:
-            # Ignore a .netrc or a proxy of the machine.
+            # Ignore a .netrc or a proxy of the machine, and take what it names to know certificates by.
             session.trust_env = False
+            session.verify = os.environ.get("REQUESTS_CA_BUNDLE") or True
             session.headers["Content-Type"] = "application/json"
             session.headers["User-Agent"] = "iiko-sandbox"
             while delivery := partition.wait_for_next():
@@ -145,7 +152,7 @@ class Sender:
                 self._journal.line(f"{delivery.title}  200 {answer.took_ms} ms")
                 return
             self._count(refused=1)
-            status = answer.status or "no answer"
+            status = answer.status or answer.why
             if pause_s is None:
                 break
             self._journal.line(f"{delivery.title}  {status}, again in {pause_s:g} s")
@@ -157,6 +164,7 @@ class Sender:
     def _post(self, session: requests.Session, delivery: Delivery) -> Answer:
         started = time.monotonic()
         status: int | None
+        why = "no answer"
         url = delivery.url or self._settings.url
         # Without a scheme: noted from real traffic (REFERENCE 7.1).
         token = delivery.token if delivery.url else self._settings.token
@@ -169,13 +177,14 @@ class Sender:
                 allow_redirects=False,
             )
             status = response.status_code
-        except requests.RequestException:
+        except requests.RequestException as error:
             status = None
+            why = CERTIFICATE if isinstance(error, requests.exceptions.SSLError) else why
         took_ms = round((time.monotonic() - started) * 1000)
         with self._lock:
             self._attempts += 1
             at = datetime.now(UTC)
-            answer = Answer(at, delivery.title, status, took_ms, url, delivery.body, self._attempts)
+            answer = Answer(at, delivery.title, status, took_ms, url, delivery.body, self._attempts, why)
             self._answers.append(answer)
         return answer
 

@@ -177,7 +177,7 @@ def refuse_without_packages() -> None:
     if missing := [name for name in PACKAGES if find_spec(name) is None]:
         raise CommandError(
             f"The demo needs packages that are not installed ({', '.join(missing)}); "
-            "run `make run`, or: python -m pip install --require-hashes -r requirements-dev.txt"
+            "run `make run`, which installs them, or `make install`."
         )
 
 
