@@ -301,6 +301,22 @@ def test_what_is_no_http_is_told_from_silence() -> None:
     assert {error for _state, _attempts, error in states()} == {"bad_answer", "no_answer"}
 
 
+def test_a_connection_that_ends_with_its_answer_is_not_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    def answer(handler: BaseHTTPRequestHandler) -> None:
+        handler.wfile.write(b"HTTP/1.0 204 No Content\r\n\r\n")
+        handler.close_connection = True
+
+    monkeypatch.setattr(exchange, "WITHIN_S", 1.0)
+    kept = Kept()
+    with listening(answer=answer) as endpoint:
+        for pause_s in (1.1, 0):
+            one = exchange.Exchange(endpoint.url, {}, "{}", kept=kept, may_be_private=True)
+            assert one.run().error == ""
+            time.sleep(pause_s)
+
+    assert len(endpoint.got) == 2
+
+
 def test_a_kept_connection_that_was_closed_costs_no_attempt() -> None:
     def close(handler: BaseHTTPRequestHandler) -> None:
         handler.send_response(200)
