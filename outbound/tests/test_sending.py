@@ -390,9 +390,12 @@ def test_a_name_that_leads_to_a_private_address_is_refused(
         "https://u:p@shop.example/",
         "https://a.example:x/",
         "https://a..b/",
+        "https://shop.example\t/",
+        "https://127%2e0.0.1/",
     ],
 )
-def test_what_is_no_address_is_refused(url: str) -> None:
+def test_what_is_no_address_is_refused(url: str, settings: LazySettings) -> None:
+    settings.OUTBOUND_ALLOW_PRIVATE_ADDRESSES = False
     with pytest.raises(BadAddress):
         acts.check_url(url)
 
@@ -401,6 +404,13 @@ def test_of_an_address_the_server_is_shown() -> None:
     assert acts.check_url(" https://shop.example:8443/ключ?key=s ") == (
         "https://shop.example:8443/%D0%BA%D0%BB%D1%8E%D1%87?key=s",
         "https://shop.example:8443",
+    )
+
+
+def test_a_name_of_other_letters_is_asked_for_by_its_code() -> None:
+    assert acts.check_url("https://Кафе.рф:8443/ключ") == (
+        "https://xn--80akn5b.xn--p1ai:8443/%D0%BA%D0%BB%D1%8E%D1%87",
+        "https://Кафе.рф:8443",
     )
 
 
