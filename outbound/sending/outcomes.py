@@ -113,10 +113,11 @@ def _end_attempt(row: Delivery, outcome: Outcome, *, is_test: bool, now: datetim
         row.attempts += 1
         _finish(row, DeliveryState.DELIVERED, now)
         return
+    was_due = row.next_attempt_at is not None and row.next_attempt_at <= outcome.began_at
     if answer.retry_after_s is not None and not is_test:
         row.next_attempt_at = now + circuit.wait_asked_for(answer.retry_after_s)
-    if outcome.claim.is_probe and not _is_refusal(answer):
-        return  # the endpoint is down; that is not the message's fault
+    if outcome.claim.is_probe and not (_is_refusal(answer) and was_due):
+        return  # the endpoint is down, or was asked before the message's time: that uses up no attempt
     row.attempts += 1
     pause = None if is_test or answer.error == GONE else pause_after(row.attempts)
     if pause is None:

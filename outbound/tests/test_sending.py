@@ -488,6 +488,29 @@ def test_one_message_that_is_refused_does_not_stand_for_all() -> None:
     assert Delivery.objects.latest("position").state == DeliveryState.DELIVERED
 
 
+def test_probes_that_are_refused_use_up_attempts_by_the_schedule_alone() -> None:
+    with listening(usual=404) as endpoint:
+        subscribe(endpoint)
+        make_order()
+        fan_out()
+        for _attempt in range(5):
+            Delivery.objects.update(next_attempt_at=db_clock.now())
+            send_all()
+        assert Subscription.objects.get().opened_at is not None
+        assert states() == [("pending", 5, "http_404")]
+
+        for _probe in range(3):
+            Subscription.objects.update(next_probe_at=db_clock.now())
+            send_all()
+        assert len(endpoint.got) == 8
+        assert states() == [("pending", 5, "http_404")]
+
+        pass_time(hours=6)
+        send_all()
+
+    assert states() == [("pending", 6, "http_404")]
+
+
 def test_after_days_of_failing_the_subscription_is_off_and_goes_on_when_it_is_on_again() -> None:
     with listening(usual=500) as endpoint:
         subscription = subscribe(endpoint)
