@@ -252,6 +252,54 @@ def test_other_guests_stay() -> None:
     assert inbox()[1].payload["eventInfo"]["order"]["phone"] == "+79125554418"
 
 
+def order_that_mentions_the_guest() -> Order:
+    """Have another guest, whose order is on its way, name the guest's phone in words."""
+    words = "Позвонить жене: 8 (912) 555-44-17, потом мне"
+    other = {"order_id": "other", "external_number": "WEB-1", "phone": "+79130000000", "status": "OnWay"}
+    arrive(order_of_guest(**other, customer=customer(name="Борис"), deliveryPoint=None, comment=words))
+    order = Order.objects.get(iiko_order_id="other")
+    OrderCommand.objects.create(
+        order=order,
+        kind=CommandKind.CANCEL,
+        state=CommandState.REJECTED,
+        params={"cause_id": "c", "comment": "жена (+79125554417) против"},
+        created_at=timezone.now(),
+    )
+    return order
+
+
+def test_of_orders_of_others_that_mention_the_phone_nothing_else_is_removed() -> None:
+    make_organization()
+    arrive(order_of_guest())
+    order = order_that_mentions_the_guest()
+    Order.objects.update(updated_at=timezone.now() - timedelta(days=3))
+
+    told = run("erase_person", PHONE, yes=True)
+    assert "orders: 1 rows about others that mention the phone" in told
+    assert traces() == []
+    run("replay_webhooks")
+    drain()
+
+    order.refresh_from_db()
+    assert (order.phone, (order.customer or {})["name"]) == ("+79130000000", "Борис")
+    assert order.comment == "Позвонить жене: ***, потом мне"
+    assert order.personal_data_removed_at is None
+    assert order.updated_at > timezone.now() - timedelta(minutes=5)
+    assert OrderCommand.objects.get().params["comment"] == "жена (***) против"
+
+
+def test_export_hands_out_of_others_the_words_alone_that_mention_the_phone() -> None:
+    make_organization()
+    order = order_that_mentions_the_guest()
+
+    told = json.loads(run("export_person", PHONE))
+
+    assert told["tables"] == {}
+    assert told["mentions"]["orders"] == [{"id": order.pk, "texts": [order.comment]}]
+    assert set(told["mentions"]) == {"orders", "order_commands", "webhook_events"}
+    assert "Борис" not in json.dumps(told, ensure_ascii=False)
+
+
 def test_change_feed_tells_of_the_order_that_lost_its_guest() -> None:
     make_organization()
     arrive(order_of_guest())
