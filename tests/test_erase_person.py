@@ -2,6 +2,7 @@
 
 import json
 import stat
+import threading
 from datetime import timedelta
 from io import StringIO
 from pathlib import Path
@@ -14,12 +15,16 @@ from django.test import Client
 from django.utils import timezone
 
 from attention.models.items import Act, AttentionEntry, AttentionItem, Severity
+from core.database.sql_bulk import update_rows
 from hall.models import Reserve
 from loyalty.models import Customer, LoyaltyOperation, OperationKind, OperationState, Wallet
 from orders.models.command import CommandKind, CommandState, OrderCommand
 from orders.models.order import Order, OrderTerms, TimelineEntry
 from organizations.models.connection import ApiCall
 from organizations.models.organization import Organization
+from outbound.feed.fan_out import fan_out
+from outbound.models.events import OutboundEvent
+from outbound.tests.endpoints import subscribe
 from tests.at_once import at_once
 from tests.builders import (
     RESERVE_ID,
@@ -400,4 +405,29 @@ def test_news_that_come_while_the_guest_is_erased_leave_no_guest_behind() -> Non
     drain()
 
     assert Order.objects.get().amount_minor == 101500
+    assert traces() == []
+
+
+@pytest.mark.django_db(transaction=True)
+def test_body_that_is_made_while_the_guest_is_erased_keeps_no_guest(monkeypatch: pytest.MonkeyPatch) -> None:
+    make_organization()
+    subscribe(includes_personal_data=True)
+    arrive(order_of_guest())
+    is_made, is_erased = threading.Event(), threading.Event()
+
+    def write_late(*given: Any) -> None:
+        is_made.set()
+        is_erased.wait(1.5)
+        update_rows(*given)
+
+    def erase() -> None:
+        is_made.wait(10)
+        run("erase_person", PHONE, yes=True)
+        is_erased.set()
+
+    monkeypatch.setattr("outbound.feed.fan_out.update_rows", write_late)
+    at_once(lambda number: (fan_out, erase)[number](), 2)
+
+    assert is_erased.is_set()
+    assert OutboundEvent.objects.filter(position__isnull=False).count() == 1
     assert traces() == []

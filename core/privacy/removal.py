@@ -14,6 +14,7 @@ from django.db.models import BinaryField, JSONField, Q, QuerySet, TextField
 from django.db.models.functions import Cast
 from psycopg import sql
 
+from core.database.advisory_locks import AdvisoryLock, acquire
 from core.mirror.change_feed import change_times
 from core.privacy.registry import Declaration, Found, Kind, Personal, declaration_of, declarations
 from core.privacy.search import find_what_goes_with, without_phone
@@ -55,6 +56,9 @@ def remove_guests(found: Found, *, now: datetime, is_told: bool) -> dict[str, in
     change feed tell of marked rows.
     """
     with _in_silence():
+        if is_told:
+            # Bodies of outbound events that are being made are written first, and so found with the others.
+            acquire(AdvisoryLock.OUTBOUND, "")
         for declared in declarations():
             if declared.is_root and (ids := found.of(declared.label)):
                 _mark(declared, ids, now=now, is_told=is_told)
