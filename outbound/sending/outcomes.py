@@ -48,7 +48,8 @@ def record(outcomes: Sequence[Outcome], *, now: datetime) -> None:
     for outcome in outcomes:
         by_subscription[outcome.claim.subscription.pk].append(outcome)
     # The locks in the order in which every worker takes them.
-    subscriptions = Subscription.objects.select_for_update(no_key=True).in_bulk(sorted(by_subscription))
+    rows = Subscription.objects.without_secrets().select_for_update(no_key=True)
+    subscriptions = rows.in_bulk(sorted(by_subscription))
     ids = [outcome.claim.delivery.pk for outcome in outcomes]
     held = Delivery.objects.select_for_update(no_key=True).order_by("pk").in_bulk(ids)
     changed: list[Delivery] = []

@@ -776,6 +776,19 @@ def test_all_attempts_to_connect_end_together(monkeypatch: pytest.MonkeyPatch) -
     assert len(tried) == 4
 
 
+def test_secrets_that_no_key_opens_hold_up_nobody_else() -> None:
+    with listening() as endpoint:
+        odd = subscribe(endpoint)
+        subscribe(endpoint)
+        with connection.cursor() as cursor:
+            cursor.execute("UPDATE outbound_subscriptions SET secret = 'lost' WHERE id = %s", [odd.pk])
+        make_order()
+        send_all()
+
+    assert len(endpoint.got) == 1
+    assert states() == [("pending", 1, "not_sent"), ("delivered", 1, "")]
+
+
 def test_what_is_cut_while_it_connects_is_not_sent(monkeypatch: pytest.MonkeyPatch) -> None:
     opened = connections.open_checked
 
