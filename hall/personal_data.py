@@ -28,6 +28,7 @@ declare(
     rows=Rows(
         phone="phone",
         iiko_id="iiko_id",
+        mentions=("customer", "tab_name", "items"),
         is_open=Q(is_open=True),
         mark="personal_data_removed_at",
     ),
@@ -39,6 +40,7 @@ declare(
     rows=Rows(
         phone="phone",
         iiko_id="iiko_id",
+        mentions=("customer", "comment", "occasion", "items"),
         is_open=Q(is_open=True),
         mark="personal_data_removed_at",
     ),

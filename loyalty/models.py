@@ -98,6 +98,11 @@ class Customer(PeopleRow):
     def __str__(self) -> str:
         return f"{self.name} {self.surname}".strip() or self.iiko_id
 
+    @property
+    def is_nameless(self) -> bool:
+        """Whether nothing is known of the guest but iiko's id, as after an erasure."""
+        return not (self.name or self.surname or self.phone or self.email or self.cards)
+
     def masked_value(self, name: str, value: object) -> object:
         # One mask stands for both names.
         return "" if name == "surname" else super().masked_value(name, value)

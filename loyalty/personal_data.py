@@ -2,7 +2,7 @@
 
 from django.db.models import Q
 
-from core.privacy.registry import Kind, Personal, Rows, declare, of_user
+from core.privacy.registry import ALL, Kind, Personal, Rows, declare, of_user
 from core.privacy.treatments import BODY, FOLLOWS, MASKED
 from loyalty.models import OPEN_STATES
 
@@ -40,6 +40,8 @@ declare(
     harmless={"a code": "error_code confirmed_by", "the hub's own mark of a transaction": "marker"},
     rows=Rows(
         goes_with=lambda found: Q(wallet__in=found.of("loyalty.Wallet")),
+        mentions=("comment", "cancel_comment", "error"),
+        about_others=ALL,
         is_open=Q(state__in=OPEN_STATES),
     ),
 )

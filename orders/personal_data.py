@@ -2,7 +2,17 @@
 
 from django.db.models import Q
 
-from core.privacy.registry import Kind, Personal, Rows, Whose, declare, of_staff, of_user, personal_fields
+from core.privacy.registry import (
+    ALL,
+    Kind,
+    Personal,
+    Rows,
+    Whose,
+    declare,
+    of_staff,
+    of_user,
+    personal_fields,
+)
 from core.privacy.treatments import BODY, EMPTIED, FOLLOWS, FREE_TEXT, HISTORY, LEAVES, MASKED
 from orders.models.command import OPEN_STATES, CommandState
 
@@ -41,6 +51,7 @@ declare(
     rows=Rows(
         phone="phone",
         iiko_id="iiko_order_id",
+        mentions=("customer", "address", "comment", "problem", "cancel_comment", "items"),
         is_open=Q(is_open=True),
         mark="personal_data_removed_at",
     ),
@@ -62,6 +73,8 @@ declare(
     harmless={"names a field": "what"},
     rows=Rows(
         goes_with=lambda found: Q(order__in=found.of("orders.Order"), what__in=_IN_TIMELINE),
+        mentions=("from_value", "to_value"),
+        about_others=ALL,
     ),
 )
 declare(
@@ -77,6 +90,8 @@ declare(
     harmless={_CODE: "error_code confirmed_by"},
     rows=Rows(
         goes_with=lambda found: Q(order__in=found.of("orders.Order")),
+        mentions=("params", "error"),
+        about_others=ALL,
         is_open=Q(state__in=(*OPEN_STATES, CommandState.NEEDS_ATTENTION)),
     ),
 )

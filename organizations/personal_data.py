@@ -55,6 +55,7 @@ declare(
     rows=Rows(
         goes_with=lambda found: Q(order_id__in=found.iiko_ids) & ~Q(order_id=""),
         mentions=("request", "response", "response_text"),
+        about_others=~Q(order_id=""),
     ),
 )
 declare(

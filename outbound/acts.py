@@ -8,7 +8,7 @@ from uuid import uuid4
 from django.conf import settings
 from django.db import transaction
 from django.utils.translation import gettext as _
-from requests.utils import requote_uri
+from requests import PreparedRequest
 
 from audit.entries import record as record_act
 from core import trace
@@ -49,24 +49,35 @@ def check_url(url: str) -> tuple[str, str]:
     try:
         parts = urlsplit(url)
         _port = parts.port  # raises where it is no number
-        host = parts.hostname or ""
-        host.encode("idna")
+        sent_to = _in_ascii(url)
+        (urlsplit(sent_to).hostname or "").encode("idna")  # raises where a label is empty or too long
     except (ValueError, UnicodeError) as error:
         raise BadAddress(_("The address cannot be read. It begins with https:// and a server.")) from error
-    if parts.scheme not in ("http", "https") or not host or len(url) > 2000:
+    if parts.scheme not in ("http", "https") or not parts.hostname or len(url) > 2000:
         raise BadAddress(_("The address cannot be read. It begins with https:// and a server."))
     if parts.username is not None or parts.fragment:
         raise BadAddress(_("Leave out name, password and # of the address; write a key after the ? instead."))
     if not settings.OUTBOUND_ALLOW_PRIVATE_ADDRESSES:
         try:
-            check_public_url(url)
+            check_public_url(sent_to)
         except (NotPublic, ValueError) as error:
             words = _(
                 "Write a public address that begins with https://. Others are taken only where the hub's "
                 "environment allows it: OUTBOUND_ALLOW_PRIVATE_ADDRESSES=1."
             )
             raise BadAddress(words) from error
-    return requote_uri(url), f"{parts.scheme}://{parts.netloc}"[:300]
+    return sent_to, f"{parts.scheme}://{parts.netloc}"[:300]
+
+
+def _in_ascii(url: str) -> str:
+    """Write an address as it is asked for: a name of other letters by its code, the rest quoted.
+
+    Raises:
+        ValueError
+    """
+    request = PreparedRequest()
+    request.prepare_url(url, None)
+    return request.url or ""
 
 
 def prepare(subscription: Subscription) -> None:

@@ -2,6 +2,7 @@
 
 import json
 import stat
+import threading
 from datetime import timedelta
 from io import StringIO
 from pathlib import Path
@@ -14,12 +15,16 @@ from django.test import Client
 from django.utils import timezone
 
 from attention.models.items import Act, AttentionEntry, AttentionItem, Severity
+from core.database.sql_bulk import update_rows
 from hall.models import Reserve
 from loyalty.models import Customer, LoyaltyOperation, OperationKind, OperationState, Wallet
 from orders.models.command import CommandKind, CommandState, OrderCommand
 from orders.models.order import Order, OrderTerms, TimelineEntry
 from organizations.models.connection import ApiCall
 from organizations.models.organization import Organization
+from outbound.feed.fan_out import fan_out
+from outbound.models.events import OutboundEvent
+from outbound.tests.endpoints import subscribe
 from tests.at_once import at_once
 from tests.builders import (
     RESERVE_ID,
@@ -252,6 +257,54 @@ def test_other_guests_stay() -> None:
     assert inbox()[1].payload["eventInfo"]["order"]["phone"] == "+79125554418"
 
 
+def order_that_mentions_the_guest() -> Order:
+    """Have another guest, whose order is on its way, name the guest's phone in words."""
+    words = "Позвонить жене: 8 (912) 555-44-17, потом мне"
+    other = {"order_id": "other", "external_number": "WEB-1", "phone": "+79130000000", "status": "OnWay"}
+    arrive(order_of_guest(**other, customer=customer(name="Борис"), deliveryPoint=None, comment=words))
+    order = Order.objects.get(iiko_order_id="other")
+    OrderCommand.objects.create(
+        order=order,
+        kind=CommandKind.CANCEL,
+        state=CommandState.REJECTED,
+        params={"cause_id": "c", "comment": "жена (+79125554417) против"},
+        created_at=timezone.now(),
+    )
+    return order
+
+
+def test_of_orders_of_others_that_mention_the_phone_nothing_else_is_removed() -> None:
+    make_organization()
+    arrive(order_of_guest())
+    order = order_that_mentions_the_guest()
+    Order.objects.update(updated_at=timezone.now() - timedelta(days=3))
+
+    told = run("erase_person", PHONE, yes=True)
+    assert "orders: 1 rows about others that mention the phone" in told
+    assert traces() == []
+    run("replay_webhooks")
+    drain()
+
+    order.refresh_from_db()
+    assert (order.phone, (order.customer or {})["name"]) == ("+79130000000", "Борис")
+    assert order.comment == "Позвонить жене: ***, потом мне"
+    assert order.personal_data_removed_at is None
+    assert order.updated_at > timezone.now() - timedelta(minutes=5)
+    assert OrderCommand.objects.get().params["comment"] == "жена (***) против"
+
+
+def test_export_hands_out_of_others_the_words_alone_that_mention_the_phone() -> None:
+    make_organization()
+    order = order_that_mentions_the_guest()
+
+    told = json.loads(run("export_person", PHONE))
+
+    assert told["tables"] == {}
+    assert told["mentions"]["orders"] == [{"id": order.pk, "texts": [order.comment]}]
+    assert set(told["mentions"]) == {"orders", "order_commands", "webhook_events"}
+    assert "Борис" not in json.dumps(told, ensure_ascii=False)
+
+
 def test_change_feed_tells_of_the_order_that_lost_its_guest() -> None:
     make_organization()
     arrive(order_of_guest())
@@ -352,4 +405,29 @@ def test_news_that_come_while_the_guest_is_erased_leave_no_guest_behind() -> Non
     drain()
 
     assert Order.objects.get().amount_minor == 101500
+    assert traces() == []
+
+
+@pytest.mark.django_db(transaction=True)
+def test_body_that_is_made_while_the_guest_is_erased_keeps_no_guest(monkeypatch: pytest.MonkeyPatch) -> None:
+    make_organization()
+    subscribe(includes_personal_data=True)
+    arrive(order_of_guest())
+    is_made, is_erased = threading.Event(), threading.Event()
+
+    def write_late(*given: Any) -> None:
+        is_made.set()
+        is_erased.wait(1.5)
+        update_rows(*given)
+
+    def erase() -> None:
+        is_made.wait(10)
+        run("erase_person", PHONE, yes=True)
+        is_erased.set()
+
+    monkeypatch.setattr("outbound.feed.fan_out.update_rows", write_late)
+    at_once(lambda number: (fan_out, erase)[number](), 2)
+
+    assert is_erased.is_set()
+    assert OutboundEvent.objects.filter(position__isnull=False).count() == 1
     assert traces() == []

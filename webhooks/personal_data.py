@@ -6,7 +6,7 @@ from core.privacy.registry import Found, Kind, Personal, Rows, declare
 from core.privacy.treatments import BODY, EMPTIED, Treatment
 from core.values.ids import searchable_id
 from webhooks.masking import masked_words
-from webhooks.models.inbox import DUE_STATUSES
+from webhooks.models.inbox import DUE_STATUSES, EventStatus
 
 
 def _without_quotes(value: object) -> object:
@@ -37,6 +37,8 @@ declare(
     rows=Rows(
         goes_with=_events,
         mentions=("payload", "raw_body", "processing_error", "notes"),
+        # A replay of one that is masked whole would take the guest out of somebody else's order.
+        about_others=Q(status__in=(EventStatus.PROCESSED, EventStatus.STALE)),
         is_open=Q(status__in=DUE_STATUSES),
         is_left=Q(status__in=DUE_STATUSES),
     ),

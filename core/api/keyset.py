@@ -7,7 +7,7 @@ index leads behind it. It is no secret: it says nothing that the row did not.
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Self, TypeVar
 
 import orjson
@@ -43,8 +43,9 @@ class _Term:
 
     def read(self, value: object) -> object:
         read = self.field.to_python(value) if value is not None else None
-        is_naive = isinstance(read, datetime) and read.tzinfo is None
-        if is_naive or (isinstance(read, str) and "\0" in read):
+        # Ours are in UTC; PostgreSQL does not take every offset that Python does.
+        is_elsewhere = isinstance(read, datetime) and read.utcoffset() != timedelta()
+        if is_elsewhere or (isinstance(read, str) and "\0" in read):
             raise BadCursor
         return read
 

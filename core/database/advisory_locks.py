@@ -25,7 +25,8 @@ class AdvisoryLock(IntEnum):
     ATTENTION = 0x11C6
     """One pass over the rules at a time (``attention.watch``)."""
     OUTBOUND = 0x11C7
-    """One worker at a time puts outbound events in order (``outbound.feed.fan_out``)."""
+    """One worker at a time puts outbound events in order (``outbound.feed.fan_out``), and none while a guest
+    is erased (``core.privacy.removal``)."""
 
 
 def acquire(lock: AdvisoryLock, name: str) -> None:

@@ -60,11 +60,13 @@ class Found:
     """The rows of a person, or of orders that are over: primary keys by label of the model.
 
     ``phone`` is empty where rows are found by their age. ``iiko_ids`` are iiko's ids of the rows found, by
-    which rows without a foreign key lead to them.
+    which rows without a foreign key lead to them. ``mentioned`` are rows about other people in whose words
+    the phone stands: these lose the phone and nothing else.
     """
 
     phone: str = ""
     keys: dict[str, list[int]] = field(default_factory=dict)
+    mentioned: dict[str, list[int]] = field(default_factory=dict)
     iiko_ids: set[str] = field(default_factory=set)
 
     def of(self, label: str) -> list[int]:
@@ -72,6 +74,8 @@ class Found:
 
 
 Finder = Callable[[Found], Q]
+ALL = Q(pk__isnull=False)
+"""Every row of a model."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,15 +84,17 @@ class Rows:
 
     ``phone`` is the column that a guest is found by; a model with one is a root, and ``iiko_id`` names its
     column of iiko's id. ``goes_with`` finds the rows of other models that go with those found before.
-    ``mentions`` are the columns that may name a phone anywhere in them. ``is_open`` tells rows that are
-    still worked with, ``is_left`` those that a worker may hold and treats itself. ``mark`` is the column
-    that says when the row lost its guest.
+    ``mentions`` are the columns that may name a phone anywhere in them. A row that is found by them alone is
+    the guest's, or, where it is a root or ``about_others`` matches it, somebody else's. ``is_open`` tells
+    rows that are still worked with, ``is_left`` those that a worker may hold and treats itself. ``mark`` is
+    the column that says when the row lost its guest.
     """
 
     phone: str = ""
     iiko_id: str = ""
     goes_with: Finder | None = None
     mentions: tuple[str, ...] = ()
+    about_others: Q | None = None
     is_open: Q | None = None
     is_left: Q | None = None
     mark: str = ""

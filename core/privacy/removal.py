@@ -10,13 +10,15 @@ from decimal import Decimal
 from typing import Any
 
 from django.db import connection, models, transaction
-from django.db.models import JSONField, Q, QuerySet, TextField
+from django.db.models import BinaryField, JSONField, Q, QuerySet, TextField
 from django.db.models.functions import Cast
 from psycopg import sql
 
+from core.database.advisory_locks import AdvisoryLock, acquire
 from core.mirror.change_feed import change_times
-from core.privacy.registry import Declaration, Found, Personal, declaration_of, declarations
-from core.privacy.search import find_what_goes_with
+from core.privacy.registry import Declaration, Found, Kind, Personal, declaration_of, declarations
+from core.privacy.search import find_what_goes_with, without_phone
+from core.privacy.treatments import Treatment
 from iiko_client.json_writer import dumps
 
 _AT_ONCE = 500
@@ -54,6 +56,9 @@ def remove_guests(found: Found, *, now: datetime, is_told: bool) -> dict[str, in
     change feed tell of marked rows.
     """
     with _in_silence():
+        if is_told:
+            # Bodies of outbound events that are being made are written first, and so found with the others.
+            acquire(AdvisoryLock.OUTBOUND, "")
         for declared in declarations():
             if declared.is_root and (ids := found.of(declared.label)):
                 _mark(declared, ids, now=now, is_told=is_told)
@@ -63,6 +68,9 @@ def remove_guests(found: Found, *, now: datetime, is_told: bool) -> dict[str, in
             if declared.removed and (ids := found.of(declared.label)):
                 chunks = (ids[at : at + _AT_ONCE] for at in range(0, len(ids), _AT_ONCE))
                 counts[declared.model._meta.db_table] = sum(_change(declared, chunk) for chunk in chunks)
+            if others := found.mentioned.get(declared.label):
+                count = _leave_out_phone(declared, others, found.phone, is_told=is_told)
+                counts[declared.model._meta.db_table] = count + counts.get(declared.model._meta.db_table, 0)
     return {table: count for table, count in counts.items() if count}
 
 
@@ -105,8 +113,29 @@ def _mark(declared: Declaration, ids: Sequence[int], *, now: datetime, is_told: 
         return
     rows.update(**{declared.rows.mark: now})
     if is_told:
-        for pk, moment in zip(ids, change_times(), strict=False):
-            rows.filter(pk=pk).update(updated_at=moment)
+        _tell(rows, ids)
+
+
+def _tell(rows: QuerySet[Any], ids: Sequence[int]) -> None:
+    """Have the change feed tell of rows."""
+    for pk, moment in zip(ids, change_times(), strict=False):
+        rows.filter(pk=pk).update(updated_at=moment)
+
+
+def _leave_out_phone(declared: Declaration, ids: Sequence[int], phone: str, *, is_told: bool) -> int:
+    """Mask a phone in the words of rows about other people; return how many there are."""
+    rows = declared.model._default_manager.filter(pk__in=ids)
+    if declared.is_root:
+        list(rows.select_for_update().order_by("pk").values_list("pk"))
+        if is_told and declared.rows.mark:
+            _tell(rows, ids)
+    masking = Treatment("its phone masked", without_phone(phone))
+    for name in declared.rows.mentions:
+        if isinstance(_column(declared.model, name), BinaryField):
+            rows.filter(**{f"{name}__isnull": False}).update(**{name: None})
+        else:
+            _rewrite(rows, name, Personal(Kind.TEXT, masking))
+    return len(ids)
 
 
 def _change(declared: Declaration, ids: Sequence[int]) -> int:

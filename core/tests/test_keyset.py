@@ -95,6 +95,7 @@ def edited(cursor: str, place: int, value: object) -> str:
         (0, None),
         (1, "noon"),
         (1, "2026-03-14T12:00:00"),
+        (1, "2026-03-14T12:00:00+23:59"),
         (1, {}),
         (2, "x"),
         (2, []),

@@ -24,6 +24,8 @@ LOOKUP_S = 5.0
 _LEAST_CONNECT_S = 1.0
 _MOST_ADDRESSES = 4
 _NAT64 = IPv6Network("64:ff9b::/96")
+_GLOBAL_IPV6 = IPv6Network("2000::/3")
+"""All that is assigned to public servers; around it are ways into private networks, old and new."""
 
 
 class NotPublic(ValueError):
@@ -45,6 +47,8 @@ class AddressRefused(NewConnectionError):
 def is_public(address: str) -> bool:
     """Tell whether an IP address is public; an IPv6 address that embeds an IPv4 one counts as that one."""
     ip = _innermost(ip_address(address))
+    if isinstance(ip, IPv6Address) and ip not in _GLOBAL_IPV6:
+        return False
     return ip.is_global and not ip.is_multicast
 
 

@@ -1,16 +1,19 @@
 """The daily check tells what the ledger, the balances and iiko's transactions disagree on."""
 
 from datetime import timedelta
+from decimal import Decimal
 
 import pytest
 from django.core.management import CommandError, call_command
 from django.test import Client
 from django.utils import timezone
 
-from loyalty.models import BalanceDifference, LoyaltyOperation, OperationState
+from loyalty.models import BalanceDifference, Customer, LoyaltyOperation, OperationState
+from loyalty.tasks import read_guest
 from loyalty.tests.played_loyalty import (
     BY_DATE,
     INFO,
+    PHONE,
     TOPUP,
     guest,
     loyal_restaurant,
@@ -54,6 +57,22 @@ def test_books_that_agree_are_silent_and_the_transaction_is_noted(
 
     assert check() == []
     assert newest().transaction_id == "c0ffee00-0000-4000-8000-000000000001"
+
+
+def test_what_the_hub_reads_by_itself_does_not_bring_an_erased_guest_again(
+    client: Client, iiko: SimulatedIiko
+) -> None:
+    done = topped_up(client, iiko)
+    call_command("erase_person", PHONE, yes=True)
+    iiko.answers(BY_DATE, page(moved("25.50", f"[{done.marker}] подарок")))
+
+    read_guest(customer_id=done.wallet.customer_id)
+    check()
+
+    customer = Customer.objects.get()
+    assert (customer.name, customer.surname, customer.phone, customer.email) == ("", "", "", "")
+    assert customer.cards == []
+    assert customer.wallets.get().balance == Decimal("125.50")
 
 
 def test_done_for_the_hub_but_not_for_iiko(client: Client, iiko: SimulatedIiko) -> None:

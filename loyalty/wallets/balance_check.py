@@ -88,7 +88,7 @@ def check_customer(customer: Customer, *, clock: Callable[[], datetime], result:
         return
     found = list(transactions_of(client, **ids, since=since, now=began))
     is_still = before == {one.id for one in found}
-    store(customer.organization, guest, read_at=began)
+    store(customer.organization, guest, read_at=began, names_again=False)
     by_wallet: dict[str | None, list[Transaction]] = defaultdict(list)
     for one in found:
         by_wallet[one.wallet_id].append(one)

@@ -70,10 +70,19 @@ def find_customer(
 
 
 def read_customer(
-    *, organization: Organization, customer_id: str, requested_by: str, now: datetime
+    *,
+    organization: Organization,
+    customer_id: str,
+    requested_by: str,
+    now: datetime,
+    names_again: bool = True,
 ) -> Customer:
-    """Read a guest by iiko's id now, whatever is known already; raises as ``find_customer`` does."""
-    return _read(organization, Way.ID, _canonical(Way.ID, customer_id), requested_by, now)
+    """Read a guest by iiko's id now, whatever is known already; raises as ``find_customer`` does.
+
+    ``names_again``: as of ``store``.
+    """
+    value = _canonical(Way.ID, customer_id)
+    return _read(organization, Way.ID, value, requested_by, now, names_again=names_again)
 
 
 def read_again(customer_id: int, *, now: datetime) -> None:
@@ -84,7 +93,11 @@ def read_again(customer_id: int, *, now: datetime) -> None:
         return
     try:
         read_customer(
-            organization=customer.organization, customer_id=customer.iiko_id, requested_by="hub", now=now
+            organization=customer.organization,
+            customer_id=customer.iiko_id,
+            requested_by="hub",
+            now=now,
+            names_again=False,
         )
     except HubError as error:
         logger.warning("loyalty.balance_not_read", customer_pk=customer_id, code=error.code)
@@ -133,13 +146,21 @@ def _is_provisioned(client: IikoClient, organization: Organization) -> bool:
     return True
 
 
-def _read(organization: Organization, way: Way, value: str, requested_by: str, now: datetime) -> Customer:
+def _read(
+    organization: Organization,
+    way: Way,
+    value: str,
+    requested_by: str,
+    now: datetime,
+    *,
+    names_again: bool = True,
+) -> Customer:
     guest = read_from_iiko(
         organization, requested_by, lambda client: _guest(client, organization, way, value)
     )
     if guest is None:
         raise refusal("customer_not_found", organization.name)
-    return store(organization, guest, read_at=now)
+    return store(organization, guest, read_at=now, names_again=names_again)
 
 
 def _guest(client: IikoClient, organization: Organization, way: Way, value: str) -> Guest | None:
@@ -169,8 +190,14 @@ def _fresh(organization: Organization, way: Way, value: str, now: datetime) -> C
 
 
 @transaction.atomic
-def store(organization: Organization, guest: Guest, *, read_at: datetime) -> Customer:
-    """Write down what iiko said; an answer to an earlier request than the last one changes nothing."""
+def store(
+    organization: Organization, guest: Guest, *, read_at: datetime, names_again: bool = True
+) -> Customer:
+    """Write down what iiko said; an answer to an earlier request than the last one changes nothing.
+
+    ``names_again``: somebody looks for this guest. Where the hub reads by itself, one who was erased stays
+    without a name, and the balances alone are written.
+    """
     facts = {
         "name": sanitize(guest.name or ""),
         "surname": sanitize(guest.surname or ""),
@@ -186,6 +213,8 @@ def store(organization: Organization, guest: Guest, *, read_at: datetime) -> Cus
         organization=organization, iiko_id=guest.id, defaults=facts | {"read_at": read_at}
     )
     if not is_new and customer.read_at <= read_at:
+        if customer.is_nameless and not names_again:
+            facts = {"is_deleted": guest.is_deleted}
         for name, value in facts.items():
             setattr(customer, name, value)
         customer.read_at = read_at

@@ -252,7 +252,7 @@ def _guard_balance(client: IikoClient, operation: LoyaltyOperation, clock: Clock
     guest = client.guest(organization_id=operation.organization_id, id=customer.iiko_id)
     if guest is None:
         return _unsendable("customer_not_found")
-    store(operation.organization, guest, read_at=read_at)
+    store(operation.organization, guest, read_at=read_at, names_again=False)
     operation.wallet.refresh_from_db()
     balance = operation.wallet.balance_minor
     if balance is None or balance >= operation.amount_minor:

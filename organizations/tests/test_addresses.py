@@ -44,6 +44,9 @@ NOT_PUBLIC = (
     "https://[fd00::1]",
     "https://[64:ff9b::a9fe:a9fe]",
     "https://[2002:7f00:1::]",
+    "https://[fec0::1]",
+    "https://[::7f00:1]",
+    "https://[64:ff9b:1::7f00:1]",
 )
 
 

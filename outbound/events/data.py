@@ -6,6 +6,7 @@ little. A row that is gone meanwhile is not in what it returns.
 
 from collections.abc import Callable, Collection
 from datetime import datetime
+from functools import partial
 from typing import TypeVar
 
 from django.conf import settings
@@ -69,8 +70,8 @@ def _order(order: Order, now: datetime) -> JsonObject:
     }
 
 
-def read_commands(ids: Collection[int]) -> Rows:
-    found = OrderCommand.objects.filter(pk__in=ids)
+def read_commands(ids: Collection[int], *, people: bool = True) -> Rows:
+    found = OrderCommand.objects.shown(people=people).filter(pk__in=ids)
     return _by_id(CommandSerializer(found, many=True))
 
 
@@ -84,8 +85,8 @@ class _OperationSerializer(OperationSerializer):
     waiting = None  # type: ignore[assignment]  # how the framework leaves a field of the base out
 
 
-def read_operations(ids: Collection[int]) -> Rows:
-    found = LoyaltyOperation.objects.filter(pk__in=ids)
+def read_operations(ids: Collection[int], *, people: bool = True) -> Rows:
+    found = LoyaltyOperation.objects.shown(people=people).filter(pk__in=ids)
     return _by_id(
         _OperationSerializer(
             found.select_related("organization", "wallet__customer__organization", "hold"), many=True
@@ -125,3 +126,8 @@ READERS: dict[str, Callable[[Collection[int]], Rows]] = {
     EntityType.STOP_LIST_ITEM: read_stop_list_items,
     EntityType.ATTENTION_ITEM: read_attention_items,
 }
+READERS_WITHOUT_PEOPLE = READERS | {
+    EntityType.COMMAND: partial(read_commands, people=False),
+    EntityType.LOYALTY_OPERATION: partial(read_operations, people=False),
+}
+"""For those who may not see guests. Of the others ``people`` takes them out of what was read."""

@@ -19,7 +19,7 @@ from orders.models.command import OrderCommand
 from orders.models.order import MergedOrder, Order
 from organizations.models.stop_lists import StopListItem
 from outbound.events import examples
-from outbound.events.data import READERS, Rows
+from outbound.events.data import READERS, READERS_WITHOUT_PEOPLE, Rows
 from outbound.events.people import without_people
 from outbound.models.events import EventType, OutboundEvent
 
@@ -34,7 +34,7 @@ def render_bodies(events: Sequence[OutboundEvent], *, with_people: bool) -> dict
 
     ``with_people``: names, phones and words of guests are in it; without it they are masked.
     """
-    rows = _read(events)
+    rows = _read(events, with_people=with_people)
     merged = _survivors(events)
     bodies: dict[int, str] = {}
     for event in events:
@@ -45,12 +45,13 @@ def render_bodies(events: Sequence[OutboundEvent], *, with_people: bool) -> dict
     return bodies
 
 
-def _read(events: Iterable[OutboundEvent]) -> defaultdict[str, Rows]:
+def _read(events: Iterable[OutboundEvent], *, with_people: bool) -> defaultdict[str, Rows]:
     wanted: defaultdict[str, set[int]] = defaultdict(set)
     for event in events:
         if event.row_id is not None:
             wanted[event.entity_type].add(event.row_id)
-    read = {about: READERS[about](ids) for about, ids in wanted.items() if about in READERS}
+    readers = READERS if with_people else READERS_WITHOUT_PEOPLE
+    read = {about: readers[about](ids) for about, ids in wanted.items() if about in readers}
     return defaultdict(dict, read)
 
 

@@ -60,6 +60,6 @@ def _allowed(subscription: Subscription, now: datetime) -> frozenset[str] | None
 
 def audiences(*, now: datetime) -> list[Audience]:
     """Read who listens now."""
-    active = Subscription.objects.active().select_related("api_key", "created_by")
+    active = Subscription.objects.active().without_secrets().select_related("api_key", "created_by")
     found = active.prefetch_related("organizations", "api_key__organizations").order_by("pk")
     return [Audience.of(one, now=now) for one in found]

@@ -81,7 +81,8 @@ def _ready(now: datetime) -> list[Subscription]:
     is_patient = Q(paused_until__isnull=True) | Q(paused_until__lte=now)
     is_closed = Q(Exists(waiting.due(now)), opened_at__isnull=True)
     is_to_be_probed = Q(Exists(waiting.pending()), opened_at__isnull=False, next_probe_at__lte=now)
-    found = Subscription.objects.deliverable(now).filter(is_patient, is_closed | is_to_be_probed)
+    deliverable = Subscription.objects.deliverable(now).without_secrets()
+    found = deliverable.filter(is_patient, is_closed | is_to_be_probed)
     with_places = found.select_related("api_key", "created_by").prefetch_related(
         "organizations", "api_key__organizations"
     )

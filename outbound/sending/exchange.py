@@ -120,7 +120,8 @@ class Exchange:
         except BaseException:
             connection.close()
             raise
-        if is_whole and not self._is_cut:
+        # Where an answer ends with its connection, as those of HTTP/1.0 do, there is nothing to keep.
+        if is_whole and connection.sock is not None and not self._is_cut:
             self._kept.give(self._url, connection)
         else:
             connection.close()

@@ -48,7 +48,8 @@ def record(outcomes: Sequence[Outcome], *, now: datetime) -> None:
     for outcome in outcomes:
         by_subscription[outcome.claim.subscription.pk].append(outcome)
     # The locks in the order in which every worker takes them.
-    subscriptions = Subscription.objects.select_for_update(no_key=True).in_bulk(sorted(by_subscription))
+    rows = Subscription.objects.without_secrets().select_for_update(no_key=True)
+    subscriptions = rows.in_bulk(sorted(by_subscription))
     ids = [outcome.claim.delivery.pk for outcome in outcomes]
     held = Delivery.objects.select_for_update(no_key=True).order_by("pk").in_bulk(ids)
     changed: list[Delivery] = []
@@ -113,10 +114,11 @@ def _end_attempt(row: Delivery, outcome: Outcome, *, is_test: bool, now: datetim
         row.attempts += 1
         _finish(row, DeliveryState.DELIVERED, now)
         return
+    was_due = row.next_attempt_at is not None and row.next_attempt_at <= outcome.began_at
     if answer.retry_after_s is not None and not is_test:
         row.next_attempt_at = now + circuit.wait_asked_for(answer.retry_after_s)
-    if outcome.claim.is_probe and not _is_refusal(answer):
-        return  # the endpoint is down; that is not the message's fault
+    if outcome.claim.is_probe and not (_is_refusal(answer) and was_due):
+        return  # the endpoint is down, or was asked before the message's time: that uses up no attempt
     row.attempts += 1
     pause = None if is_test or answer.error == GONE else pause_after(row.attempts)
     if pause is None:

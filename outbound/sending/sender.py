@@ -128,6 +128,7 @@ class Sender(WorkerLoop):
 def exchange_of(claim: Claim, *, kept: Kept, now: datetime) -> Exchange:
     """Make the request of a claim, signed at ``now``."""
     delivery, subscription = claim.delivery, claim.subscription
+    subscription.read_secrets()
     body = body_of(delivery.event, with_people=subscription.shows_guests)
     headers = headers_of(delivery.message_id, body, secrets_=subscription.secrets_at(now), now=now)
     if trace_id := delivery.event.trace_id:

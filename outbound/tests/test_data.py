@@ -11,10 +11,12 @@ from django.test.utils import CaptureQueriesContext
 
 from attention.models.items import AttentionItem
 from core.database import db_clock
+from loyalty.models import LoyaltyOperation
 from orders.models.command import OrderCommand
 from orders.models.order import MergedOrder, Order
 from organizations.models.organization import Organization
 from organizations.models.stop_lists import StopListItem
+from organizations.provisioning import create_api_key
 from outbound.events.catalogue import CATALOGUE, SUBSCRIBABLE, Entry
 from outbound.events.data import READERS
 from outbound.events.people import without_people
@@ -248,6 +250,26 @@ def test_body_for_those_who_may_not_see_people_names_no_guest() -> None:
     assert (whole["data"]["customer"]["name"], whole["data"]["phone"]) == ("Мария", "+79990001122")
     assert (masked["data"]["customer"]["name"], masked["data"]["phone"]) == ("***", "***")
     assert list(whole["data"]) == list(masked["data"])
+
+
+@pytest.mark.parametrize("kind", ["commands", "loyalty/operations"])
+def test_words_of_commands_and_operations_are_masked_as_the_api_masks_them(kind: str) -> None:
+    about, ident = make_row(kind)
+    OrderCommand.objects.update(
+        params={"reason": "Лунина передумала"}, error="Лунина not found", error_code="X"
+    )
+    LoyaltyOperation.objects.update(comment="Лунина", error="Лунина not found", error_code="X")
+    entry = next(one for one in SUBSCRIBABLE if one.about == about)
+    event = make_event(entry, ident, Organization.objects.get())
+    _row, key = create_api_key(name="reads", organization_ids=[], rights=())
+    headers = authorized(key) | {"Accept-Language": "ru"}
+    shown = Client().get(f"/api/v1/{kind}/{ident}", headers=headers).json()
+
+    body = told(event, with_people=False)
+
+    assert "Лунина" not in json.dumps(body, ensure_ascii=False)
+    assert body["data"]["error"] == shown["error"]
+    assert "Лунина" in json.dumps(told(event), ensure_ascii=False)
 
 
 def test_row_that_is_gone_leaves_its_id_and_what_changed() -> None:

@@ -301,6 +301,22 @@ def test_what_is_no_http_is_told_from_silence() -> None:
     assert {error for _state, _attempts, error in states()} == {"bad_answer", "no_answer"}
 
 
+def test_a_connection_that_ends_with_its_answer_is_not_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    def answer(handler: BaseHTTPRequestHandler) -> None:
+        handler.wfile.write(b"HTTP/1.0 204 No Content\r\n\r\n")
+        handler.close_connection = True
+
+    monkeypatch.setattr(exchange, "WITHIN_S", 1.0)
+    kept = Kept()
+    with listening(answer=answer) as endpoint:
+        for pause_s in (1.1, 0):
+            one = exchange.Exchange(endpoint.url, {}, "{}", kept=kept, may_be_private=True)
+            assert one.run().error == ""
+            time.sleep(pause_s)
+
+    assert len(endpoint.got) == 2
+
+
 def test_a_kept_connection_that_was_closed_costs_no_attempt() -> None:
     def close(handler: BaseHTTPRequestHandler) -> None:
         handler.send_response(200)
@@ -374,9 +390,12 @@ def test_a_name_that_leads_to_a_private_address_is_refused(
         "https://u:p@shop.example/",
         "https://a.example:x/",
         "https://a..b/",
+        "https://shop.example\t/",
+        "https://127%2e0.0.1/",
     ],
 )
-def test_what_is_no_address_is_refused(url: str) -> None:
+def test_what_is_no_address_is_refused(url: str, settings: LazySettings) -> None:
+    settings.OUTBOUND_ALLOW_PRIVATE_ADDRESSES = False
     with pytest.raises(BadAddress):
         acts.check_url(url)
 
@@ -385,6 +404,13 @@ def test_of_an_address_the_server_is_shown() -> None:
     assert acts.check_url(" https://shop.example:8443/ключ?key=s ") == (
         "https://shop.example:8443/%D0%BA%D0%BB%D1%8E%D1%87?key=s",
         "https://shop.example:8443",
+    )
+
+
+def test_a_name_of_other_letters_is_asked_for_by_its_code() -> None:
+    assert acts.check_url("https://Кафе.рф:8443/ключ") == (
+        "https://xn--80akn5b.xn--p1ai:8443/%D0%BA%D0%BB%D1%8E%D1%87",
+        "https://Кафе.рф:8443",
     )
 
 
@@ -460,6 +486,29 @@ def test_one_message_that_is_refused_does_not_stand_for_all() -> None:
 
     assert Subscription.objects.get().opened_at is None
     assert Delivery.objects.latest("position").state == DeliveryState.DELIVERED
+
+
+def test_probes_that_are_refused_use_up_attempts_by_the_schedule_alone() -> None:
+    with listening(usual=404) as endpoint:
+        subscribe(endpoint)
+        make_order()
+        fan_out()
+        for _attempt in range(5):
+            Delivery.objects.update(next_attempt_at=db_clock.now())
+            send_all()
+        assert Subscription.objects.get().opened_at is not None
+        assert states() == [("pending", 5, "http_404")]
+
+        for _probe in range(3):
+            Subscription.objects.update(next_probe_at=db_clock.now())
+            send_all()
+        assert len(endpoint.got) == 8
+        assert states() == [("pending", 5, "http_404")]
+
+        pass_time(hours=6)
+        send_all()
+
+    assert states() == [("pending", 6, "http_404")]
 
 
 def test_after_days_of_failing_the_subscription_is_off_and_goes_on_when_it_is_on_again() -> None:
@@ -725,6 +774,19 @@ def test_all_attempts_to_connect_end_together(monkeypatch: pytest.MonkeyPatch) -
     with pytest.raises(TimeoutError):
         connections.open_checked("shop.example", 80, may_be_private=True, until=time.monotonic() - 1)
     assert len(tried) == 4
+
+
+def test_secrets_that_no_key_opens_hold_up_nobody_else() -> None:
+    with listening() as endpoint:
+        odd = subscribe(endpoint)
+        subscribe(endpoint)
+        with connection.cursor() as cursor:
+            cursor.execute("UPDATE outbound_subscriptions SET secret = 'lost' WHERE id = %s", [odd.pk])
+        make_order()
+        send_all()
+
+    assert len(endpoint.got) == 1
+    assert states() == [("pending", 1, "not_sent"), ("delivered", 1, "")]
 
 
 def test_what_is_cut_while_it_connects_is_not_sent(monkeypatch: pytest.MonkeyPatch) -> None:

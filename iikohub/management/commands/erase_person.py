@@ -37,11 +37,13 @@ class Command(AuditedCommand):
     ) -> None:
         found = found_by(phone)
         counts = {label: len(ids) for label, ids in found.keys.items() if ids}
-        if not counts:
+        if not (counts or found.mentioned):
             self.stdout.write(f"Nothing is held of {masked_phone(found.phone)}.")
             return
         for label, count in counts.items():
             self.stdout.write(f"{_table(label)}: {count} rows of the guest, or about an order of theirs")
+        for label, ids in found.mentioned.items():
+            self.stdout.write(f"{_table(label)}: {len(ids)} rows about others that mention the phone")
         if not include_open:
             _refuse_open(found)
         if dry_run:

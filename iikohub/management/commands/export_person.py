@@ -9,7 +9,7 @@ from django.core.serializers.json import DjangoJSONEncoder
 
 from audit.commands import AuditedCommand
 from core.database import db_clock
-from core.privacy.export import export_person
+from core.privacy.export import export_mentions, export_person
 from core.privacy.registry import Found
 from core.redaction import masked_phone
 from iikohub.operations.personal_data import found_by, note_act
@@ -27,7 +27,7 @@ class Command(AuditedCommand):
 
     def handle(self, *_: object, phone: str, output: str | None, **__: object) -> None:
         found = found_by(phone)
-        if not any(found.keys.values()):
+        if not (any(found.keys.values()) or found.mentioned):
             self.stderr.write(f"Nothing is held of {masked_phone(found.phone)}.")
         text = _document(found, now=db_clock.now())
         if output:
@@ -40,7 +40,12 @@ class Command(AuditedCommand):
 
 
 def _document(found: Found, *, now: datetime) -> str:
-    document = {"phone": found.phone, "exported_at": now, "tables": dict(export_person(found))}
+    document = {
+        "phone": found.phone,
+        "exported_at": now,
+        "tables": dict(export_person(found)),
+        "mentions": dict(export_mentions(found)),
+    }
     return json.dumps(document, cls=DjangoJSONEncoder, ensure_ascii=False, indent=2)
 
 
