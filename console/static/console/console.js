@@ -165,11 +165,17 @@ async function openOrder(id, action = "") {
   if (card) markSeen(card);
   cameFrom = id;
   drawer.dataset.order = id;
+  const isFirst = drawer.hidden;
   drawer.hidden = false;
   body.classList.add("has-drawer");
   focusPanel();
-  history.replaceState({}, "", `#order-${id}`);
+  // The browser's way back closes the panel: one step, however many orders were looked at in it.
+  if (namedOrder() === String(id)) return;
+  if (isFirst) history.pushState({ hasPanel: true }, "", `#order-${id}`);
+  else history.replaceState(history.state, "", `#order-${id}`);
 }
+
+const namedOrder = () => location.hash.match(/^#order-(\d+)$/)?.[1];
 
 function closeOrder() {
   opened += 1; // what is still asked for stays closed
@@ -177,7 +183,8 @@ function closeOrder() {
   drawer.hidden = true;
   drawer.replaceChildren();
   body.classList.remove("has-drawer");
-  history.replaceState({}, "", location.pathname + location.search);
+  if (history.state?.hasPanel) history.back();
+  else history.replaceState({}, "", location.pathname + location.search);
   const card = document.getElementById(`order-${cameFrom}`);
   if (card) focusCard(card);
   // News may have put another link in its place meanwhile.
@@ -286,7 +293,9 @@ document.addEventListener("keydown", (event) => {
   if (!isLive || (isTyping && event.key !== "Escape")) return;
   if ([" ", "Enter"].includes(event.key) && event.target.closest("a, button, summary, input")) return;
   if (drawer && !drawer.hidden && drawer.contains(event.target) && event.key !== "Escape") return;
-  const act = (LIVE.keys || KEYS)[event.key.length === 1 ? event.key.toLowerCase() : event.key];
+  // The key of "?" gives a comma in Russian.
+  const key = event.code === "Slash" && event.key === "," ? "?" : event.key;
+  const act = (LIVE.keys || KEYS)[key.length === 1 ? key.toLowerCase() : key];
   if (!act) return;
   event.preventDefault();
   act();
@@ -331,6 +340,10 @@ if (isBoard) {
   follow();
 }
 if (isLive) {
-  const named = location.hash.match(/^#order-(\d+)$/);
-  if (named) openOrder(named[1]);
+  if (namedOrder()) openOrder(namedOrder());
+  window.addEventListener("popstate", () => {
+    const id = namedOrder();
+    if (id && (drawer.hidden || drawer.dataset.order !== id)) openOrder(id);
+    else if (!location.hash) closeOrder();
+  });
 }
