@@ -305,11 +305,14 @@ def test_board_drops_what_its_reader_may_no_longer_see(visitor: Visitor) -> None
 
 
 def test_signed_out_board_says_so_and_leads_back(visitor: Visitor) -> None:
+    arrive(cloud_event(completeBefore=soon(), status="OnWay", courierInfo=courier()))
     page = visitor.open(BOARD)
     Session.objects.all().delete()
 
     link = page.get_by_role("link", name="Войти снова")
+    page.locator(".card-next").click()
 
+    expect(page.locator(".card-refusal")).to_contain_text("Вы вышли из системы.")
     expect(link).to_have_attribute("href", "/admin/login/?next=/console/")
     expect(page.locator("body")).to_have_class(re.compile("is-stale"))
     visitor.complaints.clear()  # the browser names the 401

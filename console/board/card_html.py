@@ -210,7 +210,10 @@ def moments_html(card: Card) -> str:
 
 
 def _outcome(order: Order) -> str:
-    return _("deleted in iiko") if order.is_deleted else status_text(str(order.status))
+    if order.is_deleted:
+        return _("deleted in iiko")
+    # What it was last says nothing of what became of it.
+    return _("Unknown to iiko") if order.unknown_to_iiko_at is not None else status_text(str(order.status))
 
 
 def _place(order: Order) -> str:

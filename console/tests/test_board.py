@@ -197,6 +197,17 @@ def test_finished_order_leaves_after_fifteen_minutes(
     assert cards(operator.get(BOARD).content.decode(), "delivered") == ["1"]
 
 
+def test_order_that_iiko_lists_no_more_says_so_instead_of_its_last_status(
+    operator: Client, cafe: Organization, now: datetime
+) -> None:
+    put(cafe, now, unknown_to_iiko_at=now, updated_at=now)
+
+    shown = text(HttpResponse(card(operator.get(BOARD).content.decode(), "142")))
+
+    assert "№142 Unknown to iiko" in shown
+    assert "Cooking" not in shown
+
+
 def test_preorders_are_folded_with_their_count(operator: Client, cafe: Organization, now: datetime) -> None:
     waiting: dict[str, Any] = {"status": "WaitCooking", "raw_status": "WaitCooking"}
     put(cafe, now, readable_number="1", promised_time=now + timedelta(minutes=90), **waiting)

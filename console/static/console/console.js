@@ -146,9 +146,11 @@ async function openOrder(id, action = "") {
   const mine = ++opened;
   if (!drawer.contains(document.activeElement)) opener = document.activeElement;
   let panel = null;
+  let wasRedirected = false;
   try {
     const answer = await fetch(orderUrl(id) + (action && `/actions/${action}`), { headers: { "HX-Request": "true" }, credentials: "same-origin" });
     panel = new DOMParser().parseFromString(await answer.text(), "text/html").querySelector(".panel");
+    wasRedirected = answer.redirected;
   } catch {
     // No answer: said below.
   }
@@ -156,6 +158,7 @@ async function openOrder(id, action = "") {
   const card = document.getElementById(`order-${id}`);
   if (!panel) {
     // The page of the order says why there is no panel, and leads to the sign-in.
+    if (wasRedirected) signOut();
     if (card) refuse(card, texts.no_answer);
     else location.assign(orderUrl(id));
     return;
@@ -279,7 +282,11 @@ const KEYS = {
   x: () => openAction("cancel"),
   ч: () => openAction("cancel"),
   "?": () => document.getElementById("keys").showModal(),
-  Escape: () => closeForm() || (drawer.hidden ? clearTicks() : closeOrder()),
+  Escape: () => {
+    if (closeForm()) return;
+    if (drawer.hidden) clearTicks();
+    closeOrder(); // an order that is still asked for, too
+  },
 };
 
 document.addEventListener("keydown", (event) => {
