@@ -242,6 +242,18 @@ def test_panel_says_where_and_until_when(operator: Client, cafe: Organization, n
     assert "Delivery · promised 1 Jul 18:20 UTC+5 · Кафе «Сирень» Guest" in among_others
 
 
+def test_discount_is_not_taken_off_twice(operator: Client, cafe: Organization, now: datetime) -> None:
+    discounts = [{"name": "Именинник", "type_id": DISCOUNT_ID, "sum_minor": 10_000}]
+    order = put(
+        cafe, now, items=[ITEM | {"result_minor": 155_100}], discounts=discounts, amount_minor=155_100
+    )
+
+    page = text(panel(operator, order))
+
+    lines = "1 × Пицца 1,551.00 ₽ discount, taken off above Именинник 100.00 ₽ Total 1,551.00 ₽"
+    assert lines in page
+
+
 def test_lines_add_up_to_the_total(client: Client, cafe: Organization, now: datetime) -> None:
     sign_in(client, *ALL)
     weighed = {"name": "Шашлык, кг", "amount": "0.824", "result_minor": 122_776}

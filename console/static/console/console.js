@@ -191,7 +191,9 @@ function closeOrder() {
   const card = document.getElementById(`order-${cameFrom}`);
   if (card) focusCard(card);
   // News may have put another link in its place meanwhile.
-  else (opener?.isConnected ? opener : document.querySelector(`main [data-panel="${cameFrom}"]`))?.focus();
+  else if (opener?.isConnected && opener !== body) opener.focus();
+  // The order left the page while it was looked at.
+  else (document.querySelector(`main [data-panel="${cameFrom}"]`) || document.getElementById("main")).focus({ preventScroll: true });
 }
 
 if (isLive) {
