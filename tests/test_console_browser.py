@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from django.contrib.auth.models import Permission, User
 from django.contrib.sessions.models import Session
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Locator, Page, expect
 
 from attention.rules.orders import Late
 from attention.watch import watch
@@ -20,7 +20,7 @@ from orders.models.order import Order
 from organizations.models.access import RestaurantAccess
 from tests.acting import CAUSE_ID, REMOVAL_ID, make_cause, make_courier, make_removal_type
 from tests.browsing import BROWSER_MARKS, HEIGHT, LAPTOP, PHONE, Visitor
-from tests.builders import REVISION, arrive, cloud_event, courier, make_organization
+from tests.builders import REVISION, arrive, cloud_event, courier, make_organization, make_other_organization
 from tests.simulated_iiko import CORRELATION, SimulatedIiko, linked
 from tests.test_console_accessibility import serious
 
@@ -211,8 +211,58 @@ def test_keys_lead_through_the_board(visitor: Visitor) -> None:
     page.keyboard.press("?")
     expect(page.get_by_role("dialog")).to_be_visible()
     page.keyboard.press("Escape")
+    # With the Russian layout the key of the question mark says a comma.
+    pressed = "new KeyboardEvent('keydown', {key: ',', code: 'Slash', bubbles: true})"
+    page.evaluate(f"document.body.dispatchEvent({pressed})")
+    expect(page.get_by_role("dialog")).to_be_visible()
+    page.keyboard.press("Escape")
     page.keyboard.press("/")
     expect(page.locator("#search")).to_be_focused()
+
+
+def test_way_back_of_the_browser_closes_the_order(visitor: Visitor) -> None:
+    for number in range(2):
+        arrive(
+            cloud_event(
+                order_id=f"3c5e7a91-b2d4-4f60-8172-93a4b5c6d7e{number}",
+                external_number=f"W{number}",
+                completeBefore=soon(20 + number),
+                number=140 + number,
+            )
+        )
+    page = visitor.open(BOARD)
+    drawer = page.locator("#drawer")
+    title = page.locator("#drawer h2")
+    # Whoever loads the page again loses it.
+    page.evaluate("window.isTheSame = true")
+
+    page.locator(".card").first.click()
+    expect(title).to_contain_text("№140")
+    page.locator(".card").last.click()
+    expect(title).to_contain_text("№141")
+    page.go_back()
+    expect(drawer).to_be_hidden()
+    page.go_forward()
+    expect(title).to_contain_text("№141")
+    page.keyboard.press("Escape")
+    expect(drawer).to_be_hidden()
+    expect(page).to_have_url(re.compile(r"/console/$"))
+    expect(page.locator(".card.is-current")).to_contain_text("№141")
+    assert page.evaluate("window.isTheSame") is True
+
+
+def test_nothing_is_hidden_behind_the_order(visitor: Visitor) -> None:
+    arrive(cloud_event(completeBefore=soon(), comment="БЕЗПРОБЕЛОВ" * 60))
+    page = visitor.open(BOARD)
+
+    page.locator(".card").click()
+    expect(page.locator("#drawer .comment")).to_be_visible()
+
+    drawer = page.locator("#drawer").bounding_box()
+    assert drawer is not None
+    assert page.locator("#drawer").evaluate("one => one.scrollWidth <= one.clientWidth")
+    for part in ("#search", ".tools > :last-child"):
+        assert is_in_window(page.locator(part), int(drawer["x"])), part
 
 
 def test_next_card_is_in_hand_when_one_leaves_by_time(visitor: Visitor) -> None:
@@ -255,11 +305,14 @@ def test_board_drops_what_its_reader_may_no_longer_see(visitor: Visitor) -> None
 
 
 def test_signed_out_board_says_so_and_leads_back(visitor: Visitor) -> None:
+    arrive(cloud_event(completeBefore=soon(), status="OnWay", courierInfo=courier()))
     page = visitor.open(BOARD)
     Session.objects.all().delete()
 
     link = page.get_by_role("link", name="Войти снова")
+    page.locator(".card-next").click()
 
+    expect(page.locator(".card-refusal")).to_contain_text("Вы вышли из системы.")
     expect(link).to_have_attribute("href", "/admin/login/?next=/console/")
     expect(page.locator("body")).to_have_class(re.compile("is-stale"))
     visitor.complaints.clear()  # the browser names the 401
@@ -296,6 +349,29 @@ def test_phone_shows_one_column_and_low_cards(visitor_with_a_phone: Visitor) -> 
     expect(card).to_be_hidden()
 
 
+def test_phone_shows_low_cards_where_much_is_to_be_said(visitor_with_a_phone: Visitor) -> None:
+    at = db_clock.now() + timedelta(hours=5)
+    make_other_organization()
+    arrive(
+        cloud_event(
+            completeBefore=soon(),
+            status="CookingCompleted",
+            whenCookingCompleted=f"{at - timedelta(minutes=33):%Y-%m-%d %H:%M:%S.000}",
+            comment="Позвонить",
+        )
+    )
+    page = visitor_with_a_phone.open(BOARD)
+
+    card = page.locator(column(page, "ready"))
+    expect(card).to_contain_text("без курьера 33 мин")
+    expect(card).to_contain_text("комментарий")
+    box = card.bounding_box()
+    assert box is not None
+    assert box["height"] <= 96
+    waits = card.locator(".no-courier")
+    assert waits.evaluate("one => one.scrollWidth <= one.clientWidth")
+
+
 def test_no_request_leaves_the_host(visitor: Visitor) -> None:
     asked: list[str] = []
     visitor.page.on("request", lambda request: asked.append(request.url))
@@ -318,7 +394,14 @@ def test_what_the_header_opens_stays_in_the_window(visitor: Visitor) -> None:
             page.set_viewport_size({"width": width, "height": HEIGHT})
             for pop in page.locator(".pop").all():
                 pop.locator("summary").click()
-                box = pop.locator(".pop-body").bounding_box()
-                assert box is not None
-                assert 0 <= box["x"] <= box["x"] + box["width"] <= width, (language, width)
+                assert is_in_window(pop.locator(".pop-body"), width), (language, width)
                 pop.locator("summary").click()
+            page.locator("#search").fill("142")
+            expect(page.locator("#search-found")).to_be_visible()
+            assert is_in_window(page.locator("#search-found"), width), (language, width)
+            page.keyboard.press("Escape")
+
+
+def is_in_window(part: Locator, width: int) -> bool:
+    box = part.bounding_box()
+    return box is not None and 0 <= box["x"] <= box["x"] + box["width"] <= width

@@ -70,7 +70,7 @@ class CardWriter:
         self._url = reverse("console:order", args=[0]).removesuffix("0")
         # A thousand cards share few sums.
         self._money = lru_cache(1_000)(money)
-        self._collect_words = _("collect %(sum)s")
+        self._collect_words = escape(_("collect %(sum)s"))
 
     def write(self, cards: Iterable[Card], now: datetime) -> SafeString:
         moment = Moment(now)
@@ -143,8 +143,9 @@ class CardWriter:
         if not card.to_collect_minor:
             return ""
         currency = self._places[card.order.organization_id].currency
-        words = self._collect_words % {"sum": self._money(card.to_collect_minor, currency)}
-        return f'<span class="card-sum">{escape(words)}</span>'
+        before, _sum, after = self._collect_words.partition("%(sum)s")
+        amount = escape(self._money(card.to_collect_minor, currency))
+        return f'<span class="card-sum"><span class="card-collect">{before}</span>{amount}{after}</span>'
 
     def _marks(self, card: Card, draft: Draft) -> str:
         marks = "".join(_marks_of(card, draft))
@@ -209,7 +210,10 @@ def moments_html(card: Card) -> str:
 
 
 def _outcome(order: Order) -> str:
-    return _("deleted in iiko") if order.is_deleted else status_text(str(order.status))
+    if order.is_deleted:
+        return _("deleted in iiko")
+    # What it was last says nothing of what became of it.
+    return _("Unknown to iiko") if order.unknown_to_iiko_at is not None else status_text(str(order.status))
 
 
 def _place(order: Order) -> str:

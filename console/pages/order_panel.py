@@ -23,7 +23,7 @@ from console.board.written import due_text
 from console.pages.discount_total import new_total
 from console.pages.frame import Frame, frame_context, frame_of, sees_orders
 from core.access import visible_to
-from core.display import money, span_text
+from core.display import clock, money, span_text
 from core.values.phones import has_phone, normal_phone, phone_key
 from orders.admin.call_rows import calls_about
 from orders.admin.command_panel import commands_of, may_acknowledge, requested_note
@@ -35,6 +35,7 @@ from orders.admin.display import (
     external_courier_text,
     link_text,
     phone_line,
+    type_text,
 )
 from orders.admin.forms import ActionForm, CourierForm, DiscountForm, StatusForm
 from orders.admin.order_page import order_events, order_facts
@@ -146,6 +147,9 @@ def _panel(
         "new_total": new_total(form) if isinstance(form, DiscountForm) and form.is_bound else None,
         "due": due_text(order.promised_time, now) if order.promised_time and order.is_open else "",
         "is_late": order.late_at(now),
+        "kind": type_text(order),
+        "promised": _promised(order, frame),
+        "restaurant": order.organization.name if len(frame.every) > 1 else "",
         "stages": stages,
         "why_late": _why_late(order, stages, now),
         "who": customer_text(order.customer),
@@ -221,6 +225,14 @@ def _why_late(order: Order, stages: list[Stage], now: datetime) -> str:
         minutes,
     )
     return words % {"stage": slowest.title, "count": minutes}
+
+
+def _promised(order: Order, frame: Frame) -> SafeString | str:
+    """Write the promised time on the restaurant's clock; with its zone for who sees several."""
+    if order.promised_time is None:
+        return ""
+    several = len({one.timezone for one in frame.every}) > 1
+    return clock(order.promised_time, order.organization.zone(), now=frame.now, with_offset=several)
 
 
 def _map_url(order: Order) -> str:

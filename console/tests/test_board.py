@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from django.conf import LazySettings
 from django.db import connection
+from django.http import HttpResponse
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from pytest_django import DjangoAssertNumQueries
@@ -196,6 +197,17 @@ def test_finished_order_leaves_after_fifteen_minutes(
     assert cards(operator.get(BOARD).content.decode(), "delivered") == ["1"]
 
 
+def test_order_that_iiko_lists_no_more_says_so_instead_of_its_last_status(
+    operator: Client, cafe: Organization, now: datetime
+) -> None:
+    put(cafe, now, unknown_to_iiko_at=now, updated_at=now)
+
+    shown = text(HttpResponse(card(operator.get(BOARD).content.decode(), "142")))
+
+    assert "№142 Unknown to iiko" in shown
+    assert "Cooking" not in shown
+
+
 def test_preorders_are_folded_with_their_count(operator: Client, cafe: Organization, now: datetime) -> None:
     waiting: dict[str, Any] = {"status": "WaitCooking", "raw_status": "WaitCooking"}
     put(cafe, now, readable_number="1", promised_time=now + timedelta(minutes=90), **waiting)
@@ -264,7 +276,7 @@ def test_commands_under_way_and_refused_are_marked(
 def test_sum_to_collect_stands_on_the_card(operator: Client, cafe: Organization, now: datetime) -> None:
     put(cafe, now, processed_payments_minor=100_000)
 
-    assert "collect 651.00" in card(operator.get(BOARD).content.decode(), "142").replace("\xa0", " ")
+    assert "collect 651.00" in text(HttpResponse(card(operator.get(BOARD).content.decode(), "142")))
 
 
 def test_chosen_restaurants_alone_are_shown_and_remembered(

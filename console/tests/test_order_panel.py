@@ -1,7 +1,7 @@
 """The panel of an order: what may be requested from it, what it answers, and where its links lead."""
 
 import re
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import uuid4
 
@@ -229,6 +229,40 @@ def test_order_of_a_restaurant_that_is_not_shown_is_404(
     assert operator.get(act_url(order, slug)).status_code == 404
     assert act(operator, order, slug, **WORKING[slug][1]).status_code == 404
     assert_nothing_happened(iiko)
+
+
+def test_panel_says_where_and_until_when(operator: Client, cafe: Organization, now: datetime) -> None:
+    order = put(cafe, now, promised_time=datetime(now.year, 7, 1, 13, 20, tzinfo=UTC))
+    alone = text(panel(operator, order))
+    make_other_organization(timezone="Europe/Kaliningrad")
+
+    among_others = text(panel(operator, order))
+
+    assert "Delivery · promised 1 Jul 18:20 Guest" in alone
+    assert "Delivery · promised 1 Jul 18:20 UTC+5 · Кафе «Сирень» Guest" in among_others
+
+
+def test_discount_is_not_taken_off_twice(operator: Client, cafe: Organization, now: datetime) -> None:
+    discounts = [{"name": "Именинник", "type_id": DISCOUNT_ID, "sum_minor": 10_000}]
+    order = put(
+        cafe, now, items=[ITEM | {"result_minor": 155_100}], discounts=discounts, amount_minor=155_100
+    )
+
+    page = text(panel(operator, order))
+
+    lines = "1 × Пицца 1,551.00 ₽ discount, taken off above Именинник 100.00 ₽ Total 1,551.00 ₽"
+    assert lines in page
+
+
+def test_lines_add_up_to_the_total(client: Client, cafe: Organization, now: datetime) -> None:
+    sign_in(client, *ALL)
+    weighed = {"name": "Шашлык, кг", "amount": "0.824", "result_minor": 122_776}
+    brought = {"kind": "Service", "name": "Доставка", "cost_minor": 14_900, "result_minor": None}
+    order = put(cafe, now, items=[ITEM | weighed, ITEM | brought], amount_minor=137_676)
+
+    page = text(panel(client, order))
+
+    assert "0,824 × Шашлык, кг 1 227,76 ₽ 1 × Доставка 149,00 ₽ Итого 1 376,76 ₽" in page
 
 
 def test_action_that_does_not_exist_is_404(operator: Client, cafe: Organization, now: datetime) -> None:

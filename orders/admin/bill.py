@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, tzinfo
 from typing import Any, Protocol
 
+from django.utils import formats
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 
@@ -137,9 +138,9 @@ class Bill:
         return Line(
             name=item.get("name") or _("unnamed"),
             size=item.get("size") or "",
-            amount=item.get("amount") or EMPTY,
+            amount=_count(item) or EMPTY,
             price=self.money(item.get("price_minor")),
-            result=self.money(item.get("result_minor")),
+            result=self.money(_cost(item)),
             status=item_status_text(item.get("status")),
             note=item.get("comment") or "",
             combo=item.get("combo_name") or "",
@@ -163,7 +164,7 @@ class Bill:
     def _part(self, part: JsonObject, *, is_component: bool = False) -> Part:
         return Part(
             name=part.get("name") or _("unnamed"),
-            amount="" if part.get("amount") in (None, "1") else str(part["amount"]),
+            amount="" if part.get("amount") == "1" else _count(part),
             result=self.money(part["result_minor"]) if part.get("result_minor") else "",
             is_deleted=bool(part.get("is_deleted")),
             is_component=is_component,
@@ -179,6 +180,18 @@ class Bill:
 
     def discount(self, row: JsonObject) -> Sum:
         return Sum(row.get("name") or _("unnamed"), "", self.money(row.get("sum_minor")))
+
+
+def _cost(item: JsonObject) -> int | None:
+    """Return what a line costs; a service, as delivery is, has no result of its own."""
+    result: int | None = item.get("result_minor")
+    return item.get("cost_minor") if result is None else result
+
+
+def _count(item: JsonObject) -> str:
+    """Write how many, or how much by weight, as the reader's language does."""
+    amount: str | None = item.get("amount")
+    return formats.number_format(amount) if amount else ""
 
 
 def _how_paid(row: JsonObject, *, is_taken: bool) -> str:

@@ -198,7 +198,7 @@
       choose(open.closest(".attention-item"));
     } else if (!closeForm()) {
       closeOrder();
-      if (document.activeElement === body) document.querySelector(".attention-item.is-current")?.focus();
+      if (document.activeElement === body || document.activeElement.id === "main") document.querySelector(".attention-item.is-current")?.focus();
     }
   }
 

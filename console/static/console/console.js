@@ -146,9 +146,11 @@ async function openOrder(id, action = "") {
   const mine = ++opened;
   if (!drawer.contains(document.activeElement)) opener = document.activeElement;
   let panel = null;
+  let wasRedirected = false;
   try {
     const answer = await fetch(orderUrl(id) + (action && `/actions/${action}`), { headers: { "HX-Request": "true" }, credentials: "same-origin" });
     panel = new DOMParser().parseFromString(await answer.text(), "text/html").querySelector(".panel");
+    wasRedirected = answer.redirected;
   } catch {
     // No answer: said below.
   }
@@ -156,6 +158,7 @@ async function openOrder(id, action = "") {
   const card = document.getElementById(`order-${id}`);
   if (!panel) {
     // The page of the order says why there is no panel, and leads to the sign-in.
+    if (wasRedirected) signOut();
     if (card) refuse(card, texts.no_answer);
     else location.assign(orderUrl(id));
     return;
@@ -165,11 +168,17 @@ async function openOrder(id, action = "") {
   if (card) markSeen(card);
   cameFrom = id;
   drawer.dataset.order = id;
+  const isFirst = drawer.hidden;
   drawer.hidden = false;
   body.classList.add("has-drawer");
   focusPanel();
-  history.replaceState({}, "", `#order-${id}`);
+  // The browser's way back closes the panel: one step, however many orders were looked at in it.
+  if (namedOrder() === String(id)) return;
+  if (isFirst) history.pushState({ hasPanel: true }, "", `#order-${id}`);
+  else history.replaceState(history.state, "", `#order-${id}`);
 }
+
+const namedOrder = () => location.hash.match(/^#order-(\d+)$/)?.[1];
 
 function closeOrder() {
   opened += 1; // what is still asked for stays closed
@@ -177,11 +186,14 @@ function closeOrder() {
   drawer.hidden = true;
   drawer.replaceChildren();
   body.classList.remove("has-drawer");
-  history.replaceState({}, "", location.pathname + location.search);
+  if (history.state?.hasPanel) history.back();
+  else history.replaceState({}, "", location.pathname + location.search);
   const card = document.getElementById(`order-${cameFrom}`);
   if (card) focusCard(card);
   // News may have put another link in its place meanwhile.
-  else (opener?.isConnected ? opener : document.querySelector(`main [data-panel="${cameFrom}"]`))?.focus();
+  else if (opener?.isConnected && opener !== body) opener.focus();
+  // The order left the page while it was looked at.
+  else (document.querySelector(`main [data-panel="${cameFrom}"]`) || document.getElementById("main")).focus({ preventScroll: true });
 }
 
 if (isLive) {
@@ -272,7 +284,11 @@ const KEYS = {
   x: () => openAction("cancel"),
   ч: () => openAction("cancel"),
   "?": () => document.getElementById("keys").showModal(),
-  Escape: () => closeForm() || (drawer.hidden ? clearTicks() : closeOrder()),
+  Escape: () => {
+    if (closeForm()) return;
+    if (drawer.hidden) clearTicks();
+    closeOrder(); // an order that is still asked for, too
+  },
 };
 
 document.addEventListener("keydown", (event) => {
@@ -286,7 +302,9 @@ document.addEventListener("keydown", (event) => {
   if (!isLive || (isTyping && event.key !== "Escape")) return;
   if ([" ", "Enter"].includes(event.key) && event.target.closest("a, button, summary, input")) return;
   if (drawer && !drawer.hidden && drawer.contains(event.target) && event.key !== "Escape") return;
-  const act = (LIVE.keys || KEYS)[event.key.length === 1 ? event.key.toLowerCase() : event.key];
+  // The key of "?" gives a comma in Russian.
+  const key = event.code === "Slash" && event.key === "," ? "?" : event.key;
+  const act = (LIVE.keys || KEYS)[key.length === 1 ? key.toLowerCase() : key];
   if (!act) return;
   event.preventDefault();
   act();
@@ -331,6 +349,10 @@ if (isBoard) {
   follow();
 }
 if (isLive) {
-  const named = location.hash.match(/^#order-(\d+)$/);
-  if (named) openOrder(named[1]);
+  if (namedOrder()) openOrder(namedOrder());
+  window.addEventListener("popstate", () => {
+    const id = namedOrder();
+    if (id && (drawer.hidden || drawer.dataset.order !== id)) openOrder(id);
+    else if (!location.hash) closeOrder();
+  });
 }

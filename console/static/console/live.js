@@ -23,8 +23,10 @@ function plural(forms, number) {
 }
 
 async function post(url, form = {}) {
+  const answer = await fetch(url, { method: "POST", body: new URLSearchParams(form), headers: { "X-CSRFToken": csrf() }, redirect: "manual" });
   // Only the sign-in redirects: its page is no answer.
-  return fetch(url, { method: "POST", body: new URLSearchParams(form), headers: { "X-CSRFToken": csrf() }, redirect: "error" });
+  if (answer.type === "opaqueredirect") signOut();
+  return answer;
 }
 
 // --- what needs a person -----------------------------------------------------------------------------
@@ -190,9 +192,9 @@ async function ask() {
   try {
     const answer = await fetch(address, { headers: WATCHING, credentials: "same-origin", signal: AbortSignal.timeout(12000) });
     if (answer.status === 401 || answer.status === 403) {
-      isSignedOut = answer.status === 401;
-      isForbidden = !isSignedOut;
-      show(isSignedOut ? texts.signed_out : texts.forbidden, isSignedOut ? body.dataset.signIn : "");
+      isForbidden = answer.status === 403;
+      if (isForbidden) show(texts.forbidden);
+      else signOut();
     } else if (answer.status === 205) {
       document.cookie = "watching=1; max-age=5; path=/; samesite=lax";
       location.reload();
@@ -230,6 +232,13 @@ function take(html) {
   return news;
 }
 
+function signOut() {
+  isSignedOut = true;
+  isForbidden = false;
+  show(texts.signed_out, body.dataset.signIn);
+  showStale();
+}
+
 function showStale() {
   const isStale = Date.now() - heardAt > STALE_AFTER_MS;
   body.classList.toggle("is-stale", isStale || isSignedOut || isForbidden);
@@ -255,7 +264,7 @@ const clearRefusal = (card) => card?.querySelector(".card-refusal")?.remove();
 
 function refuse(card, words) {
   clearRefusal(card);
-  card.append(Object.assign(document.createElement("p"), { className: "card-refusal", role: "alert", textContent: words }));
+  card.append(Object.assign(document.createElement("p"), { className: "card-refusal", role: "alert", textContent: isSignedOut ? texts.signed_out : words }));
 }
 
 function follow() {

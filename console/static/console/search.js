@@ -9,7 +9,12 @@
 
   const hide = () => (found.hidden = true);
   // What was asked before the box was emptied may be answered after it.
-  const show = () => (found.hidden = !box.value.trim() || !found.textContent.trim() || !form.contains(document.activeElement));
+  const show = () => {
+    found.hidden = !box.value.trim() || !found.textContent.trim() || !form.contains(document.activeElement);
+    // The results are wider than the box, which may stand at the edge.
+    const room = document.documentElement.clientWidth - 10 - form.getBoundingClientRect().left;
+    found.style.left = `${Math.min(0, room - found.offsetWidth)}px`;
+  };
 
   function move(by) {
     const places = [box, ...links()];
