@@ -29,7 +29,8 @@ SMALL = 1000
 GOAL = 0.9
 QUESTIONS, QUICK_QUESTIONS = 60, 20
 _HOST = "127.0.0.1"
-_KINDS = ("number", "phone", "surname", "external id", "nothing found")
+# Of one order or none, however many there are: else the page would be longer on the grown side.
+_KINDS = ("phone", "external id", "POS id", "iiko id, upper case", "nothing found")
 
 
 @dataclass(frozen=True, slots=True)
