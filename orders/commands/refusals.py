@@ -597,7 +597,7 @@ OF_DISCOUNT_ASKED: Catalogue = {
     "discount_too_small": _invalid(_("The discount comes to nothing.")),
     "discount_percent_not_exact": _invalid(
         _(
-            "%(percent)s %% of %(base)s is %(exact)s, no whole number of 1/100. Give discount_sum: "
+            "%(percent)s %% of %(base)s is %(exact)s, no whole number of 1/100. Give a sum (discount_sum): "
             "%(lower)s or %(upper)s."
         ),
         percent="15",
