@@ -15,6 +15,7 @@ from hypothesis import settings as hypothesis_settings
 from pytest_django.plugin import DjangoDbBlocker
 
 from core.database import db_clock
+from core.database.counting import forget_long_tables
 from iiko_client.tests.harness import SCHEMA
 from iikohub.operations.health import readiness
 from organizations.connection.call_log import call_log
@@ -134,5 +135,6 @@ def _forget() -> None:
     webhook_tokens.forget()
     wrong_tokens.forget()
     readiness.forget()
+    forget_long_tables()
     # Set without a query: the database runs on this machine.
     db_clock.clock.start_from(db_clock.Reading(datetime.now(UTC), time.monotonic(), time.time()))

@@ -24,7 +24,7 @@ from unfold.admin import ModelAdmin as UnfoldAdmin
 
 from core.access import visible_to
 from core.admin.filters import Choice
-from core.database.counting import COUNT_UP_TO
+from core.database.counting import COUNT_UP_TO, count_rows
 from core.database.snapshots import one_snapshot
 from core.display import EMPTY, Text
 from core.privacy.rights import sees_all_guests
@@ -84,8 +84,7 @@ class BoundedPaginator(Paginator):  # type: ignore[type-arg]  # not subscriptabl
     def counted(self) -> int:
         rows = self.object_list
         if isinstance(rows, QuerySet):
-            # Only the ids: what a list adds to its rows is not computed for ten thousand of them.
-            return rows.order_by().values("pk")[: COUNT_UP_TO + 1].count()
+            return count_rows(rows, up_to=COUNT_UP_TO)
         return len(rows)
 
     @cached_property

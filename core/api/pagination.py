@@ -13,7 +13,7 @@ from rest_framework.response import Response
 from rest_framework.utils.urls import remove_query_param, replace_query_param
 
 from core.api.keyset import BadCursor, Keyset
-from core.database.counting import COUNT_UP_TO
+from core.database.counting import COUNT_UP_TO, count_rows
 
 if TYPE_CHECKING:
     # DRF loads this module while it is loading its views.
@@ -54,7 +54,7 @@ class SkipLimitPagination(LimitOffsetPagination):
         # The parent links to a next page by its count; ours may be unknown while there is one.
         self.count = skip + limit + 1 if has_more else skip + len(rows)
         is_whole = not has_more and (bool(rows) or skip == 0) and not cursor
-        counted = skip + len(rows) if is_whole else queryset.order_by()[: COUNT_UP_TO + 1].count()
+        counted = skip + len(rows) if is_whole else count_rows(queryset, up_to=COUNT_UP_TO)
         self.shown_count = counted if is_whole or counted <= COUNT_UP_TO else None
         return rows[:limit]
 

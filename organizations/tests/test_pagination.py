@@ -12,6 +12,7 @@ from rest_framework.test import APIRequestFactory
 
 from core.api import pagination
 from core.api.pagination import SkipLimitPagination
+from core.database import counting
 from core.database.counting import COUNT_UP_TO
 from organizations.models.organization import Organization
 
@@ -25,10 +26,10 @@ def _seven() -> None:
     )
 
 
-def page(query: str = "") -> dict[str, Any]:
+def page(query: str = "", **narrowed: str) -> dict[str, Any]:
     paginator = SkipLimitPagination()
     request = Request(APIRequestFactory().get(f"/things?{query}"))
-    rows = paginator.paginate_queryset(Organization.objects.order_by("name"), request)
+    rows = paginator.paginate_queryset(Organization.objects.filter(**narrowed).order_by("name"), request)
     data = paginator.get_paginated_response([row.name for row in rows]).data
     return dict(data)
 
@@ -101,6 +102,29 @@ def test_counting_never_goes_past_the_bound(monkeypatch: pytest.MonkeyPatch) -> 
         page("limit=2")
 
     assert "LIMIT 4" in captured.captured_queries[-1]["sql"]
+
+
+@pytest.mark.parametrize(("remembered_s", "count", "queries"), [(60.0, None, 1), (0.0, 3, 2)])
+def test_a_long_table_is_counted_once_a_minute(
+    monkeypatch: pytest.MonkeyPatch, remembered_s: float, count: int | None, queries: int
+) -> None:
+    monkeypatch.setattr(pagination, "COUNT_UP_TO", 3)
+    monkeypatch.setattr(counting, "_LONG_FOR_S", remembered_s)
+    assert page("limit=2")["count"] is None
+    Organization.objects.filter(name__gt="2").delete()
+
+    with CaptureQueriesContext(connection) as captured:
+        assert page("limit=2")["count"] == count
+    assert len(captured) == queries
+    # What is narrowed is another list.
+    assert page("limit=2", timezone="UTC")["count"] == 3
+
+
+def test_a_table_that_is_not_long_is_counted_each_time() -> None:
+    assert page("limit=2")["count"] == 7
+    Organization.objects.filter(name="6").delete()
+
+    assert page("limit=2")["count"] == 6
 
 
 @pytest.mark.parametrize("name", ["skip", "limit"])
