@@ -120,7 +120,7 @@ _trim = _malloc_trim()
 
 
 def give_memory_back() -> None:
-    """Return to the system what big bodies have left free: glibc keeps it for each thread."""
+    """Return to the system what is free: glibc keeps it for each thread, in pieces that few need again."""
     if _trim is not None:
         _trim(0)
 

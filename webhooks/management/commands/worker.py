@@ -20,6 +20,7 @@ from webhooks.models.inbox import WebhookEvent
 from webhooks.processing.claims import end_stalled_claims
 from webhooks.processing.job_runner import JobRunner
 from webhooks.processing.worker import BATCH, run_batch
+from webhooks.receiving.big_bodies import give_memory_back
 
 logger = structlog.stdlib.get_logger(__name__)
 
@@ -28,6 +29,23 @@ LONGEST_PAUSE_S = 4.0
 GRACE_S = 25.0
 LOOPS_GRACE_S = 5.0
 LOOK_FOR_STALLED_S = 5.0
+GIVE_MEMORY_BACK_S = 60.0
+
+
+class _Every:
+    """When something is due that is done now and then; the first time at once."""
+
+    def __init__(self, seconds: float) -> None:
+        self._seconds = seconds
+        self._due_at = float("-inf")
+
+    def is_due(self) -> bool:
+        """Return whether it is; then it is due again after its seconds."""
+        now = time.monotonic()
+        if now < self._due_at:
+            return False
+        self._due_at = now + self._seconds
+        return True
 
 
 class Command(BaseCommand):
@@ -83,12 +101,13 @@ class Command(BaseCommand):
 
     def _run(self, batch: int) -> None:
         failures = 0
-        look_at = time.monotonic()
+        stalled, memory = _Every(LOOK_FOR_STALLED_S), _Every(GIVE_MEMORY_BACK_S)
         while not self.stopping.is_set():
             try:
-                if time.monotonic() >= look_at:
+                if stalled.is_due():
                     end_stalled_claims()
-                    look_at = time.monotonic() + LOOK_FOR_STALLED_S
+                if memory.is_due():
+                    give_memory_back()
                 count = run_batch(limit=batch)
                 failures = 0
             except (DatabaseError, InterfaceError):
