@@ -16,9 +16,8 @@ import socket
 import sys
 import threading
 import time
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -124,13 +123,16 @@ class Gateway:
     async def __rsgi__(self, scope: Scope, exchange: Exchange) -> None:
         body = bytearray()
         try:
-            environ = environ_of(scope)
-            if length_of(environ) <= self._largest_body:
+            headers = scope.headers.items()
+            is_taken = _declared_length(headers) <= self._largest_body
+            if is_taken:
                 await self._receive(exchange, body)
+                if (reply := await self._reply_of_batch(scope, headers, body)) is not None:
+                    exchange.response_bytes(reply.answer.status, list(reply.headers), reply.answer.body)
+                    return
+            environ = environ_of(scope)
+            if is_taken:
                 environ["CONTENT_LENGTH"] = str(len(body))
-            if (reply := await self._reply_of_batch(scope, body)) is not None:
-                exchange.response_bytes(reply.answer.status, list(reply.headers), reply.answer.body)
-                return
             environ["wsgi.input"] = io.BytesIO(body)
             loop = asyncio.get_running_loop()
             await loop.run_in_executor(self._pool, self._answer, environ, exchange, loop)
@@ -139,13 +141,15 @@ class Gateway:
         finally:
             self._received -= len(body)
 
-    async def _reply_of_batch(self, scope: Scope, body: bytearray) -> "Reply | None":
+    async def _reply_of_batch(
+        self, scope: Scope, headers: Sequence[tuple[str, str]], body: bytearray
+    ) -> "Reply | None":
         """Wait for the reply to a usual webhook; None for any other request, which takes the usual way."""
         if self._batches is None or scope.method != "POST" or scope.query_string:
             return None
         loop = asyncio.get_running_loop()
         reply: asyncio.Future[Reply | None] = loop.create_future()
-        if not self._batches.take(scope.path, scope.headers.items(), body, partial(_give, reply)):
+        if not self._batches.take(scope.path, headers, body, partial(_give, reply)):
             return None
         if not self._sends_soon:
             self._sends_soon = True
@@ -175,26 +179,24 @@ class Gateway:
 
     async def _receive(self, exchange: Exchange, body: bytearray) -> None:
         try:
-            async with self._in_time():
-                async for piece in exchange:
-                    piece = piece[: self._largest_body + 1 - len(body)]
-                    body += piece
-                    self._received += len(piece)
-                    if self._received > self._most_received:
-                        raise Refused(503, ("Retry-After", "5"))
-                    if len(body) > self._largest_body:
-                        return
+            async with asyncio.timeout(self._arrives_within_s) as limit:
+                self._reading.add(limit)
+                try:
+                    await self._read(exchange, body)
+                finally:
+                    self._reading.remove(limit)
         except TimeoutError:
             raise Refused(408) from None
 
-    @asynccontextmanager
-    async def _in_time(self) -> AsyncIterator[None]:
-        async with asyncio.timeout(self._arrives_within_s) as limit:
-            self._reading.add(limit)
-            try:
-                yield
-            finally:
-                self._reading.remove(limit)
+    async def _read(self, exchange: Exchange, body: bytearray) -> None:
+        async for piece in exchange:
+            piece = piece[: self._largest_body + 1 - len(body)]
+            body += piece
+            self._received += len(piece)
+            if self._received > self._most_received:
+                raise Refused(503, ("Retry-After", "5"))
+            if len(body) > self._largest_body:
+                return
 
     def _hurry(self) -> None:
         """Wait for no slow sender any more: the process ends."""
@@ -236,6 +238,10 @@ async def _send(stream: Stream, piece: bytes) -> None:
 def length_of(environ: Environ) -> int:
     """Return the length that a request declares; 0 for none. It has no more digits than Python reads."""
     return int(str(environ.get("CONTENT_LENGTH") or 0))
+
+
+def _declared_length(headers: Iterable[tuple[str, str]]) -> int:
+    return int(next((value for name, value in headers if name == "content-length"), "") or 0)
 
 
 @dataclass(slots=True)
