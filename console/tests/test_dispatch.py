@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from django.test import Client
+from django.utils.html import strip_tags
 from pytest_django import DjangoAssertNumQueries
 
 from core.database import db_clock
@@ -187,15 +188,9 @@ def test_card_says_deadline_street_stage_sum_and_lateness_in_words(
 
     side = orders_side(page_of(dispatcher)).replace("\xa0", " ")
 
-    for words in (
-        "is-late",
-        ">late<",
-        "−5 min",
-        "Ленина 5",
-        "ready for 2 min, no courier",
-        "collect 651.00 ₽",
-    ):
-        assert words in card(side, "1")
+    assert "is-late" in card(side, "1")
+    for words in ("late", "−5 min", "Ленина 5", "ready for 2 min, no courier", "collect 651.00 ₽"):
+        assert words in strip_tags(card(side, "1"))
     assert "Cooking" in card(side, "2")
     assert "is-late" not in card(side, "2")
 
