@@ -165,6 +165,7 @@ def test_spans_are_of_single_requests(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_batch_that_fails_at_once_is_tried_one_by_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(batch, "_WAITED_S", 60.0)  # at once, however slow the machine
     monkeypatch.setattr(batch, "insert_plain", _fail)
 
     assert receive_batch([brought(revision(1)), brought(revision(2))]) == [None, None]
@@ -199,7 +200,8 @@ def test_nothing_is_asked_of_a_database_that_is_away(monkeypatch: pytest.MonkeyP
     assert asked == []
 
 
-def test_broken_connection_is_replaced_for_the_next_batch() -> None:
+def test_broken_connection_is_replaced_for_the_next_batch(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(batch, "_WAITED_S", 60.0)
     receive_batch([brought(revision(1))])
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_backend_pid()")
