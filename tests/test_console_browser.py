@@ -186,7 +186,8 @@ def test_forms_of_the_panel_fit_a_phone(visitor_with_a_phone: Visitor) -> None:
     assert OrderCommand.objects.get().params["courier_name"] == "Орлова Вера"
 
 
-def test_keys_lead_through_the_board(visitor: Visitor) -> None:
+def two_orders_arrive() -> None:
+    """Have №140 and №141 on the board, in this order."""
     for number in range(2):
         arrive(
             cloud_event(
@@ -196,6 +197,10 @@ def test_keys_lead_through_the_board(visitor: Visitor) -> None:
                 number=140 + number,
             )
         )
+
+
+def test_keys_lead_through_the_board(visitor: Visitor) -> None:
+    two_orders_arrive()
     page = visitor.open(BOARD)
 
     page.keyboard.press("j")
@@ -221,15 +226,7 @@ def test_keys_lead_through_the_board(visitor: Visitor) -> None:
 
 
 def test_way_back_of_the_browser_closes_the_order(visitor: Visitor) -> None:
-    for number in range(2):
-        arrive(
-            cloud_event(
-                order_id=f"3c5e7a91-b2d4-4f60-8172-93a4b5c6d7e{number}",
-                external_number=f"W{number}",
-                completeBefore=soon(20 + number),
-                number=140 + number,
-            )
-        )
+    two_orders_arrive()
     page = visitor.open(BOARD)
     drawer = page.locator("#drawer")
     title = page.locator("#drawer h2")

@@ -279,8 +279,8 @@ def test_of_orders_of_others_that_mention_the_phone_nothing_else_is_removed() ->
     order = order_that_mentions_the_guest()
     Order.objects.update(updated_at=timezone.now() - timedelta(days=3))
 
-    told = run("erase_person", PHONE, yes=True)
-    assert "orders: 1 rows about others that mention the phone" in told
+    output = run("erase_person", PHONE, yes=True)
+    assert "orders: 1 rows about others that mention the phone" in output
     assert traces() == []
     run("replay_webhooks")
     drain()
@@ -297,12 +297,12 @@ def test_export_hands_out_of_others_the_words_alone_that_mention_the_phone() -> 
     make_organization()
     order = order_that_mentions_the_guest()
 
-    told = json.loads(run("export_person", PHONE))
+    exported = json.loads(run("export_person", PHONE))
 
-    assert told["tables"] == {}
-    assert told["mentions"]["orders"] == [{"id": order.pk, "texts": [order.comment]}]
-    assert set(told["mentions"]) == {"orders", "order_commands", "webhook_events"}
-    assert "Борис" not in json.dumps(told, ensure_ascii=False)
+    assert exported["tables"] == {}
+    assert exported["mentions"]["orders"] == [{"id": order.pk, "texts": [order.comment]}]
+    assert set(exported["mentions"]) == {"orders", "order_commands", "webhook_events"}
+    assert "Борис" not in json.dumps(exported, ensure_ascii=False)
 
 
 def test_change_feed_tells_of_the_order_that_lost_its_guest() -> None:
