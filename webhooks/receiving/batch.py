@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import structlog
 from django.conf import settings
-from django.db import DatabaseError, InterfaceError, connection
+from django.db import DatabaseError, InterfaceError, OperationalError, connection
 
 from core import spans, trace
 from core.request_id import id_headers, request_id
@@ -119,7 +119,7 @@ def _insert(events: Sequence[NewEvent]) -> list[bool]:
     connection.health_check_done = True  # type: ignore[attr-defined]  # the stubs do not know it
     try:
         return insert_plain(events)
-    except (DatabaseError, InterfaceError):
+    except (OperationalError, InterfaceError):
         database_watch.note_failure()
         if connection.connection is not None and connection.connection.closed:
             connection.close()
