@@ -553,7 +553,7 @@ class BufferingWorker(gthread.ThreadWorker):  # type: ignore[misc]  # gunicorn d
             self._give_to_thread(conn)
 
     def _goes_with_others(self, conn: Connection) -> bool:
-        """Whether the request is a usual webhook; one that ends its connection takes the usual way."""
+        """Whether the request is a usual webhook, whose connection this process does not end by itself."""
         if self._batches is None or conn.is_parting or conn.queued or not self.alive:
             return False
         parts = conn.arriving.head_and_body

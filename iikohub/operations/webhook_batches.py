@@ -2,7 +2,7 @@
 
 Both servers read requests in a loop and answer them in threads. To hand each over alone costs more than
 to store it, so those that came meanwhile go in one call (``webhooks.receiving.batch``). Nobody waits for
-company: while fewer than ``MOST_UNDER_WAY`` batches are under way, what is here goes at once.
+company: while no batch is under way, what is here goes at once.
 """
 
 import re
