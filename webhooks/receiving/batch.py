@@ -53,8 +53,9 @@ class Reply:
 
 @dataclass(frozen=True, slots=True)
 class _Ready:
-    """A webhook that needs nothing but its row."""
+    """The webhook at a place of the batch, which needs nothing but its row."""
 
+    at: int
     event: NewEvent
     request_id: str
     trace_id: str
@@ -66,21 +67,21 @@ def receive_batch(webhooks: Sequence[PlainWebhook]) -> list[Reply | None]:
     Whoever gets None has to take the usual way: not all of those were looked at, and none of them is
     known to be stored. It never raises for what a request or the database does.
     """
-    ready: dict[str, tuple[int, _Ready]] = {}
+    ready: dict[str, _Ready] = {}
     # Spans are of single requests, and one statement may not touch a row twice.
     if not (spans.are_sent() or connection.queries_logged or connection.execute_wrappers):
         for at, webhook in enumerate(webhooks):
-            if len(ready) < MOST_ROWS and (one := _ready(webhook)) is not None:
-                ready.setdefault(one.event.dedup_key, (at, one))
+            if len(ready) < MOST_ROWS and (one := _ready(at, webhook)) is not None:
+                ready.setdefault(one.event.dedup_key, one)
     replies: list[Reply | None] = [None] * len(webhooks)
-    answer = _stored([one for _, one in ready.values()]) if ready else None
+    answer = _stored(list(ready.values())) if ready else None
     if answer is not None:
-        for at, one in ready.values():
-            replies[at] = Reply(answer, one.request_id, one.trace_id)
+        for one in ready.values():
+            replies[one.at] = Reply(answer, one.request_id, one.trace_id)
     return replies
 
 
-def _ready(webhook: PlainWebhook) -> _Ready | None:
+def _ready(at: int, webhook: PlainWebhook) -> _Ready | None:
     if len(webhook.body) > min(settings.WEBHOOK_MAX_BODY_BYTES, BIG_BYTES):
         return None
     scope = webhook_tokens.remembered_scope(presented_tokens(webhook.authorization, webhook.auth_token))
@@ -91,7 +92,7 @@ def _ready(webhook: PlainWebhook) -> _Ready | None:
     if event is None:
         return None
     event.trace_id = trace.new_id()
-    return _Ready(event, webhook.request_id, event.trace_id)
+    return _Ready(at, event, webhook.request_id, event.trace_id)
 
 
 def _stored(ready: Sequence[_Ready]) -> Answer | None:
