@@ -49,7 +49,7 @@ def shown(number: int) -> int:
 
 
 def bounded(rows: QuerySet[Model]) -> int:
-    return rows.order_by()[: counting.COUNT_UP_TO + 1].count()
+    return counting.count_rows(rows, up_to=counting.COUNT_UP_TO)
 
 
 def list_url(model: str, **parameters: str) -> str:
